@@ -1,0 +1,21 @@
+//! The policy decision point: a snapshot and a request in, a decision with its rationale out.
+//!
+//! Rule: pure. Time, identifiers and lookups are arguments, and nothing else in the project evaluates Cedar.
+//! Deliberately absent: clocks, files, networks, credentials (a [`PrincipalRef`](vocabulary::PrincipalRef) is a name
+//! without proof), and any way to learn of a grant other than the snapshot.
+//!
+//! Start at [`decide`], then [`Snapshot`] and [`Bundle`].
+
+pub mod bundle;
+pub mod decision;
+pub mod grant;
+pub mod inventory;
+pub mod obligation;
+pub mod snapshot;
+pub mod vocabulary;
+
+pub use bundle::Bundle;
+pub use decision::{Citation, Decision, Outcome, Remedy, Request};
+pub use grant::Grant;
+pub use obligation::Obligation;
+pub use snapshot::{Change, EpochScope, Removed, Snapshot};

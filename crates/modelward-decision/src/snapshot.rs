@@ -1,0 +1,415 @@
+//! Everything a decision rests on, at one revision: immutable, shared, swapped whole.
+//!
+//! A snapshot is made from the one before by a list of changes. Maps share structure, so one changed grant among a
+//! million costs microseconds and readers never wait.
+
+use std::sync::Arc;
+
+use imbl::GenericHashMap;
+use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::Bundle;
+use crate::grant::Grant;
+use crate::inventory::{
+    Alias, Dataset, Endpoint, Environment, Group, Machine, Model, Person, Project, Target, Version,
+};
+use crate::vocabulary::{
+    AliasId, DatasetId, EndpointId, GrantId, GroupId, MachineId, ModelId, Name, PersonId, PrincipalRef,
+    ProjectId, ResourceRef, SessionId, VersionId,
+};
+
+/// One step from a snapshot to the next.
+#[derive(Debug, Clone)]
+pub enum Change {
+    Person(Arc<Person>),
+    Machine(Arc<Machine>),
+    Group(Arc<Group>),
+    Project(Arc<Project>),
+    Model(Arc<Model>),
+    Version(Arc<Version>),
+    Alias(Arc<Alias>),
+    Environment(Arc<Environment>),
+    Endpoint(Arc<Endpoint>),
+    Dataset(Arc<Dataset>),
+    Remove(Removed),
+    Grant(Arc<Grant>),
+    /// The grant no longer exists.
+    Revoke(GrantId),
+    /// Credentials minted before are worthless from now on.
+    Bump(EpochScope),
+    Bundle(Arc<Bundle>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Removed {
+    Project(ProjectId),
+    Model(ModelId),
+    Version(VersionId),
+    Alias(AliasId),
+    Endpoint(EndpointId),
+    Dataset(DatasetId),
+    Group(GroupId),
+}
+
+/// Whose credentials an epoch ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "id")]
+pub enum EpochScope {
+    Principal(PrincipalRef),
+    Session(SessionId),
+    Grant(GrantId),
+}
+
+type Map<K, V> = GenericHashMap<K, V, FxBuildHasher, imbl::shared_ptr::DefaultSharedPtr>;
+
+/// The state of the world at one revision.
+#[derive(Clone)]
+pub struct Snapshot {
+    revision: u64,
+    bundle: Arc<Bundle>,
+    people: Table<PersonId, Person>,
+    machines: Table<MachineId, Machine>,
+    groups: Table<GroupId, Group>,
+    projects: Table<ProjectId, Project>,
+    models: Table<ModelId, Model>,
+    versions: Map<VersionId, Arc<Version>>,
+    versions_by_label: Map<(ModelId, Name), VersionId>,
+    aliases: Map<AliasId, Arc<Alias>>,
+    aliases_by_name: Map<(ModelId, Name), AliasId>,
+    environments: imbl::OrdMap<Name, Arc<Environment>>,
+    endpoints: Table<EndpointId, Endpoint>,
+    datasets: Table<DatasetId, Dataset>,
+    grants: GrantIndex,
+    epochs: Map<EpochScope, u64>,
+}
+
+/// Things of one kind, by id and by name.
+#[derive(Clone)]
+struct Table<K, V> {
+    by_id: Map<K, Arc<V>>,
+    by_name: Map<Name, K>,
+}
+
+/// Grants by id, and by the pair of leaves a request can match: (grantee, scope).
+#[derive(Clone, Default)]
+struct GrantIndex {
+    by_id: Map<GrantId, Arc<Grant>>,
+    by_leaves: Map<(u128, u128), Few>,
+}
+
+/// The grants of one pair of leaves: nearly always one.
+#[derive(Clone)]
+enum Few {
+    One(Arc<Grant>),
+    Many(Arc<[Arc<Grant>]>),
+}
+
+impl Snapshot {
+    /// Nothing exists yet; every request but those on oneself is denied.
+    pub fn empty(bundle: Arc<Bundle>) -> Self {
+        Self {
+            revision: 0,
+            bundle,
+            people: Table::default(),
+            machines: Table::default(),
+            groups: Table::default(),
+            projects: Table::default(),
+            models: Table::default(),
+            versions: Map::default(),
+            versions_by_label: Map::default(),
+            aliases: Map::default(),
+            aliases_by_name: Map::default(),
+            environments: imbl::OrdMap::new(),
+            endpoints: Table::default(),
+            datasets: Table::default(),
+            grants: GrantIndex::default(),
+            epochs: Map::default(),
+        }
+    }
+
+    /// The next snapshot: this one with the changes made, one revision later.
+    pub fn with(&self, changes: impl IntoIterator<Item = Change>) -> Self {
+        let mut next = self.clone();
+        next.revision = self.revision.saturating_add(1);
+        for change in changes {
+            next.make(change);
+        }
+        next
+    }
+
+    fn make(&mut self, change: Change) {
+        match change {
+            Change::Person(person) => self.people.insert(person.id, person.name.clone(), person),
+            Change::Machine(machine) => self.machines.insert(machine.id, machine.name.clone(), machine),
+            Change::Group(group) => self.groups.insert(group.id, group.name.clone(), group),
+            Change::Project(project) => self.projects.insert(project.id, project.name.clone(), project),
+            Change::Model(model) => self.models.insert(model.id, model.name.clone(), model),
+            Change::Version(version) => {
+                if let Some(before) = self.versions.get(&version.id) {
+                    self.versions_by_label.remove(&(before.model, before.label.clone()));
+                }
+                self.versions_by_label.insert((version.model, version.label.clone()), version.id);
+                self.versions.insert(version.id, version);
+            }
+            Change::Alias(alias) => {
+                if let Some(before) = self.aliases.get(&alias.id) {
+                    self.aliases_by_name.remove(&(before.model, before.name.clone()));
+                }
+                self.aliases_by_name.insert((alias.model, alias.name.clone()), alias.id);
+                self.aliases.insert(alias.id, alias);
+            }
+            Change::Environment(environment) => {
+                self.environments.insert(environment.name.clone(), environment);
+            }
+            Change::Endpoint(endpoint) => self.endpoints.insert(endpoint.id, endpoint.name.clone(), endpoint),
+            Change::Dataset(dataset) => self.datasets.insert(dataset.id, dataset.name.clone(), dataset),
+            Change::Remove(removed) => self.remove(removed),
+            Change::Grant(grant) => self.grants.insert(grant),
+            Change::Revoke(id) => self.grants.remove(id),
+            Change::Bump(scope) => {
+                let epoch = self.epoch(scope).saturating_add(1);
+                self.epochs.insert(scope, epoch);
+            }
+            Change::Bundle(bundle) => self.bundle = bundle,
+        }
+    }
+
+    fn remove(&mut self, removed: Removed) {
+        match removed {
+            Removed::Project(id) => self.projects.remove(id, |project| &project.name),
+            Removed::Model(id) => self.models.remove(id, |model| &model.name),
+            Removed::Version(id) => {
+                if let Some(version) = self.versions.remove(&id) {
+                    self.versions_by_label.remove(&(version.model, version.label.clone()));
+                }
+            }
+            Removed::Alias(id) => {
+                if let Some(alias) = self.aliases.remove(&id) {
+                    self.aliases_by_name.remove(&(alias.model, alias.name.clone()));
+                }
+            }
+            Removed::Endpoint(id) => self.endpoints.remove(id, |endpoint| &endpoint.name),
+            Removed::Dataset(id) => self.datasets.remove(id, |dataset| &dataset.name),
+            Removed::Group(id) => self.groups.remove(id, |group| &group.name),
+        }
+    }
+
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The same state under a later revision number, as read back from storage.
+    #[must_use]
+    pub const fn at_revision(mut self, revision: u64) -> Self {
+        self.revision = revision;
+        self
+    }
+
+    pub const fn bundle(&self) -> &Arc<Bundle> {
+        &self.bundle
+    }
+
+    pub fn epoch(&self, scope: EpochScope) -> u64 {
+        self.epochs.get(&scope).copied().unwrap_or(0)
+    }
+
+    pub fn grant(&self, id: GrantId) -> Option<&Arc<Grant>> {
+        self.grants.by_id.get(&id)
+    }
+
+    pub fn grants(&self) -> impl Iterator<Item = &Arc<Grant>> {
+        self.grants.by_id.values()
+    }
+
+    /// Grants whose leaves are exactly this pair.
+    pub(crate) fn grants_between(&self, grantee: u128, scope: u128) -> &[Arc<Grant>] {
+        match self.grants.by_leaves.get(&(grantee, scope)) {
+            None => &[],
+            Some(Few::One(grant)) => std::slice::from_ref(grant),
+            Some(Few::Many(grants)) => grants,
+        }
+    }
+
+    pub fn version(&self, id: VersionId) -> Option<&Arc<Version>> {
+        self.versions.get(&id)
+    }
+
+    pub fn versions(&self) -> impl Iterator<Item = &Arc<Version>> {
+        self.versions.values()
+    }
+
+    pub fn version_labelled(&self, model: ModelId, label: &Name) -> Option<&Arc<Version>> {
+        self.versions.get(self.versions_by_label.get(&(model, label.clone()))?)
+    }
+
+    pub fn alias(&self, id: AliasId) -> Option<&Arc<Alias>> {
+        self.aliases.get(&id)
+    }
+
+    pub fn aliases(&self) -> impl Iterator<Item = &Arc<Alias>> {
+        self.aliases.values()
+    }
+
+    pub fn alias_named(&self, model: ModelId, name: &Name) -> Option<&Arc<Alias>> {
+        self.aliases.get(self.aliases_by_name.get(&(model, name.clone()))?)
+    }
+
+    pub fn environment(&self, name: &Name) -> Option<&Arc<Environment>> {
+        self.environments.get(name)
+    }
+
+    pub fn environments(&self) -> impl Iterator<Item = &Arc<Environment>> {
+        self.environments.values()
+    }
+
+    /// The version a served target means at this revision.
+    pub fn resolve(&self, target: Target) -> Option<&Arc<Version>> {
+        match target {
+            Target::Version(id) => self.version(id),
+            Target::Alias(id) => self.version(self.alias(id)?.version),
+        }
+    }
+
+    /// The model a resource is or belongs to.
+    pub fn model_of(&self, resource: ResourceRef) -> Option<ModelId> {
+        match resource {
+            ResourceRef::Model(id) => Some(id),
+            ResourceRef::Version(id) => self.version(id).map(|version| version.model),
+            ResourceRef::Platform
+            | ResourceRef::Project(_)
+            | ResourceRef::Endpoint(_)
+            | ResourceRef::Dataset(_) => None,
+        }
+    }
+
+    /// How a resource is called, for sentences: `fraud` or `fraud/3`.
+    pub fn describe(&self, resource: ResourceRef) -> String {
+        let named = match resource {
+            ResourceRef::Platform => Some("the platform".to_owned()),
+            ResourceRef::Project(id) => self.project(id).map(|project| format!("project {}", project.name)),
+            ResourceRef::Model(id) => self.model(id).map(|model| model.name.to_string()),
+            ResourceRef::Version(id) => self.version(id).and_then(|version| {
+                self.model(version.model).map(|model| format!("{}/{}", model.name, version.label))
+            }),
+            ResourceRef::Endpoint(id) => {
+                self.endpoint(id).map(|endpoint| format!("endpoint {}", endpoint.name))
+            }
+            ResourceRef::Dataset(id) => self.dataset(id).map(|dataset| format!("dataset {}", dataset.name)),
+        };
+        named.unwrap_or_else(|| resource.to_string())
+    }
+}
+
+macro_rules! lookups {
+    ($($one:ident, $named:ident, $all:ident: $id:ty => $thing:ty;)+) => {
+        impl Snapshot {$(
+            pub fn $one(&self, id: $id) -> Option<&Arc<$thing>> {
+                self.$all.by_id.get(&id)
+            }
+
+            pub fn $named(&self, name: &str) -> Option<&Arc<$thing>> {
+                self.$all.by_id.get(self.$all.by_name.get(name)?)
+            }
+
+            pub fn $all(&self) -> impl Iterator<Item = &Arc<$thing>> {
+                self.$all.by_id.values()
+            }
+        )+}
+    };
+}
+
+lookups! {
+    person, person_named, people: PersonId => Person;
+    machine, machine_named, machines: MachineId => Machine;
+    group, group_named, groups: GroupId => Group;
+    project, project_named, projects: ProjectId => Project;
+    model, model_named, models: ModelId => Model;
+    endpoint, endpoint_named, endpoints: EndpointId => Endpoint;
+    dataset, dataset_named, datasets: DatasetId => Dataset;
+}
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self { by_id: Map::default(), by_name: Map::default() }
+    }
+}
+
+impl<K: Copy + Eq + std::hash::Hash, V: Named> Table<K, V> {
+    fn insert(&mut self, id: K, name: Name, thing: Arc<V>) {
+        if let Some(before) = self.by_id.get(&id) {
+            self.by_name.remove(before.name());
+        }
+        self.by_name.insert(name, id);
+        self.by_id.insert(id, thing);
+    }
+
+    fn remove(&mut self, id: K, name: impl Fn(&V) -> &Name) {
+        if let Some(thing) = self.by_id.remove(&id) {
+            self.by_name.remove(name(&thing));
+        }
+    }
+}
+
+/// A thing that has a name of its own among its kind.
+trait Named {
+    fn name(&self) -> &Name;
+}
+
+macro_rules! named {
+    ($($thing:ty),+) => {$(
+        impl Named for $thing {
+            fn name(&self) -> &Name {
+                &self.name
+            }
+        }
+    )+};
+}
+
+named!(Person, Machine, Group, Project, Model, Endpoint, Dataset);
+
+impl GrantIndex {
+    fn insert(&mut self, grant: Arc<Grant>) {
+        self.remove(grant.id);
+        let leaves = (grant.grantee.bits(), grant.scope.bits());
+        let few = match self.by_leaves.get(&leaves) {
+            None => Few::One(Arc::clone(&grant)),
+            Some(Few::One(other)) => Few::Many(Arc::new([Arc::clone(other), Arc::clone(&grant)])),
+            Some(Few::Many(others)) => {
+                Few::Many(others.iter().cloned().chain([Arc::clone(&grant)]).collect())
+            }
+        };
+        self.by_leaves.insert(leaves, few);
+        self.by_id.insert(grant.id, grant);
+    }
+
+    fn remove(&mut self, id: GrantId) {
+        let Some(grant) = self.by_id.remove(&id) else { return };
+        let leaves = (grant.grantee.bits(), grant.scope.bits());
+        let left = match self.by_leaves.get(&leaves) {
+            None | Some(Few::One(_)) => None,
+            Some(Few::Many(grants)) => {
+                let left: Vec<_> = grants.iter().filter(|other| other.id != id).cloned().collect();
+                match left.as_slice() {
+                    [] => None,
+                    [one] => Some(Few::One(Arc::clone(one))),
+                    _ => Some(Few::Many(left.into())),
+                }
+            }
+        };
+        match left {
+            Some(few) => self.by_leaves.insert(leaves, few),
+            None => self.by_leaves.remove(&leaves),
+        };
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("revision", &self.revision)
+            .field("bundle", &self.bundle.digest())
+            .field("grants", &self.grants.by_id.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,7 @@
+//! Digests, canonical JSON, Merkle trees, signed notes and the signer trait.
+//!
+//! Rule: functions of bytes, no IO. Deliberately absent: files, clocks, randomness, networks.
+
+mod digest;
+
+pub use digest::{Digest, DigestError};
