@@ -3,5 +3,6 @@
 //! Rule: functions of bytes, no IO. Deliberately absent: files, clocks, randomness, networks.
 
 mod digest;
+pub mod source;
 
 pub use digest::{Digest, DigestError};
