@@ -1,4 +1,4 @@
-//! SHA-256 digests, written `sha256:` and 64 hexadecimal digits.
+//! SHA-256 digests that cannot be mistaken for other strings.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,37 +6,91 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 digest of some bytes.
+use crate::canonical::{self, CanonicalError};
+
+/// A SHA-256 digest. Prints as `sha256:` and 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
+/// Why a text is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a digest of the form `sha256:` and 64 lower-case hexadecimal digits")]
-pub struct DigestError(pub String);
+#[error("`{text}` is not a digest of the form `sha256:` and 64 lower-case hexadecimal digits")]
+pub struct DigestError {
+    pub text: String,
+}
+
+const PREFIX: &str = "sha256:";
 
 impl Digest {
+    pub const LEN: usize = 32;
+    /// Thirty-two zero bytes: stands for "nothing before", never for a hash of something.
+    pub const ZERO: Self = Self([0; 32]);
+
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    /// The digest of the concatenation. Callers make the parts unambiguous (fixed lengths or a domain prefix).
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+
+    /// The digest of a value's canonical JSON.
+    pub fn of_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Self, CanonicalError> {
+        Ok(Self::of(&canonical::to_vec(value)?))
     }
 
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// For screens: `sha256:1f3a…c9`.
+    pub fn to_hex(self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// For screens: `sha256:1f3a…c9`. Too short to compare by; say so where it is shown.
     pub fn short(&self) -> String {
         let [first, second, .., last] = self.0;
-        format!("sha256:{first:02x}{second:02x}…{last:02x}")
+        format!("{PREFIX}{first:02x}{second:02x}…{last:02x}")
+    }
+}
+
+impl TryFrom<&[u8]> for Digest {
+    type Error = DigestError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, DigestError> {
+        let bytes = bytes.try_into().map_err(|_| DigestError { text: hex::encode(bytes) })?;
+        Ok(Self(bytes))
+    }
+}
+
+impl FromStr for Digest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let refuse = || DigestError { text: text.chars().take(80).collect() };
+        let digits = text.strip_prefix(PREFIX).ok_or_else(refuse)?;
+        if digits.bytes().any(|b| b.is_ascii_uppercase()) {
+            return Err(refuse());
+        }
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(digits, &mut bytes).map_err(|_| refuse())?;
+        Ok(Self(bytes))
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", hex::encode(self.0))
+        f.write_str(PREFIX)?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -46,30 +100,22 @@ impl fmt::Debug for Digest {
     }
 }
 
-impl FromStr for Digest {
-    type Err = DigestError;
-
-    fn from_str(text: &str) -> Result<Self, DigestError> {
-        let error = || DigestError(text.chars().take(80).collect());
-        let digits = text.strip_prefix("sha256:").ok_or_else(error)?;
-        if digits.bytes().any(|digit| digit.is_ascii_uppercase()) {
-            return Err(error());
-        }
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(digits, &mut bytes).map_err(|_| error())?;
-        Ok(Self(bytes))
-    }
-}
-
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let mut text = [0; PREFIX.len() + 64];
+        let (prefix, digits) = text.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        hex::encode_to_slice(self.0, digits).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
     }
 }
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;

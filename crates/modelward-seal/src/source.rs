@@ -11,6 +11,12 @@ use uuid::Uuid;
 /// that a clock set back brings no expired right to life again.
 pub trait Clock: Send + Sync + fmt::Debug {
     fn now(&self) -> Timestamp;
+
+    /// Microseconds on a clock that nobody can set, since an arbitrary start (the machine's boot), where there is
+    /// one: two records of one run can then be ordered and measured even if the wall clock was changed between.
+    fn monotonic_micros(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// The one source of identifiers and secret bytes.
