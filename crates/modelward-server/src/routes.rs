@@ -1,0 +1,160 @@
+//! Every route of the control API with the action it stands for. The router is built from this list, and a golden
+//! file in `tests/it/endpoints.txt` shows it.
+
+use modelward_decision::vocabulary::Action;
+
+/// One route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    pub method: Method,
+    /// Path with `{parameter}` segments.
+    pub path: &'static str,
+    pub needs: Needs,
+    /// Request body, or query parameters for `GET`.
+    pub takes: &'static str,
+    pub answers: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    Get,
+    Post,
+    Delete,
+}
+
+/// What a caller must show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: the answer is public, or the body itself carries the proof.
+    Nothing,
+    /// A credential and an allow for this action.
+    Action(Action),
+    /// The first action where the request is about the caller's own things, the second otherwise.
+    Own { own: Action, others: Action },
+}
+
+impl Method {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+const fn route(
+    method: Method,
+    path: &'static str,
+    needs: Needs,
+    takes: &'static str,
+    answers: &'static str,
+) -> Route {
+    Route { method, path, needs, takes, answers }
+}
+
+use Action as A;
+use Method::{Delete, Get, Post};
+use Needs::{Action as Only, Nothing, Own};
+
+/// The list, in the order of the documentation.
+pub const ROUTES: &[Route] = &[
+    // Oneself.
+    route(Post, "/api/v1/enrol", Nothing, "EnrolRequest", "EnrolStarted"),
+    route(Post, "/api/v1/enrol/confirm", Nothing, "EnrolConfirmRequest", "Enrolled"),
+    route(Post, "/api/v1/login", Nothing, "LoginRequest", "LoggedIn"),
+    route(Post, "/api/v1/token", Only(A::SignIn), "form TokenRequest", "TokenResponse"),
+    route(Post, "/api/v1/logout", Only(A::EndSession), "-", "LoggedOut"),
+    route(Get, "/api/v1/whoami", Only(A::ReadSelf), "-", "Whoami"),
+    route(Get, "/api/v1/sessions", Only(A::ReadSelf), "-", "List<SessionView>"),
+    route(
+        Delete,
+        "/api/v1/sessions/{session}",
+        Own { own: A::EndSession, others: A::EndSessions },
+        "-",
+        "SessionsEnded",
+    ),
+    route(Get, "/api/v1/privileges", Only(A::ReadSelf), "-", "List<PrivilegeView>"),
+    // Grants.
+    route(
+        Get,
+        "/api/v1/grants",
+        Own { own: A::ReadSelf, others: A::ReadAccess },
+        "?whose,grantee,privilege,scope,state,after,limit",
+        "Page<GrantView>",
+    ),
+    route(Post, "/api/v1/grants", Only(A::GrantAccess), "GrantRequest", "Granted"),
+    route(Get, "/api/v1/grants/{grant}", Own { own: A::ReadSelf, others: A::ReadAccess }, "-", "GrantView"),
+    route(
+        Post,
+        "/api/v1/grants/{grant}/revoke",
+        Own { own: A::DropGrant, others: A::RevokeAccess },
+        "RevokeRequest",
+        "Revoked",
+    ),
+    // Inventory.
+    route(Post, "/api/v1/apply", Only(A::ApplyInventory), "ApplyRequest", "Applied"),
+    route(Get, "/api/v1/projects", Only(A::ReadSelf), "-", "List<ProjectView>"),
+    route(Get, "/api/v1/environments", Only(A::ReadSelf), "-", "List<EnvironmentView>"),
+    route(Get, "/api/v1/models", Only(A::ReadSelf), "-", "List<ModelLine>"),
+    route(Get, "/api/v1/models/{model}", Only(A::ReadCard), "-", "ModelView"),
+    route(Get, "/api/v1/models/{model}/access", Only(A::ReadAccess), "-", "List<AccessRow>"),
+    route(Get, "/api/v1/models/{model}/versions/{version}", Only(A::ReadVersion), "-", "VersionView"),
+    route(Get, "/api/v1/models/{model}/versions/{version}/metrics", Only(A::ReadMetrics), "-", "MetricsView"),
+    route(Get, "/api/v1/endpoints", Only(A::ReadSelf), "-", "List<EndpointView>"),
+    route(Get, "/api/v1/endpoints/{endpoint}", Only(A::ReadEndpoint), "-", "EndpointView"),
+    route(Get, "/api/v1/datasets", Only(A::ReadSelf), "-", "List<DatasetView>"),
+    route(Get, "/api/v1/datasets/{dataset}", Only(A::ReadDatasetSchema), "-", "DatasetView"),
+    // People, groups, machines.
+    route(Get, "/api/v1/groups", Only(A::ReadAccess), "-", "List<GroupView>"),
+    route(Post, "/api/v1/groups", Only(A::ManageGroups), "ApplyGroupsRequest", "Applied"),
+    route(Get, "/api/v1/people", Only(A::ReadAccess), "-", "List<PersonView>"),
+    route(Post, "/api/v1/people/{person}", Only(A::ManagePeople), "PersonChange", "PersonChanged"),
+    route(Post, "/api/v1/people/{person}/end-sessions", Only(A::EndSessions), "-", "SessionsEnded"),
+    route(Post, "/api/v1/enrolments", Only(A::ManagePeople), "InviteRequest", "Invited"),
+    route(Get, "/api/v1/machines", Only(A::ReadAccess), "-", "List<MachineView>"),
+    // Who may do what.
+    route(Post, "/api/v1/can", Own { own: A::ReadSelf, others: A::ReadAccess }, "CanRequest", "CanAnswer"),
+    route(Post, "/api/v1/who-can", Only(A::ReadAccess), "WhoCanRequest", "WhoCanAnswer"),
+    route(
+        Get,
+        "/api/v1/matrix",
+        Only(A::ReadMatrix),
+        "?environment,network,at,rows=people|groups|machines,model,format=json|csv|text",
+        "MatrixView",
+    ),
+    // Decisions.
+    route(
+        Get,
+        "/api/v1/decisions",
+        Own { own: A::ExplainOwn, others: A::ReadDecisions },
+        "?DecisionFilter",
+        "Page<DecisionLine>",
+    ),
+    route(
+        Get,
+        "/api/v1/decisions/stream",
+        Own { own: A::ExplainOwn, others: A::ReadDecisions },
+        "?DecisionFilter",
+        "text/event-stream of DecisionLine",
+    ),
+    route(
+        Get,
+        "/api/v1/decisions/{decision}",
+        Own { own: A::ExplainOwn, others: A::ExplainOthers },
+        "-",
+        "DecisionView",
+    ),
+    // Keys.
+    route(Get, "/api/v1/keys", Only(A::ReadConfiguration), "-", "List<KeyView>"),
+    route(Post, "/api/v1/keys/{purpose}/rotate", Only(A::ManageKeys), "RotateKeyRequest", "KeyChanged"),
+    route(Post, "/api/v1/keys/{key}/revoke", Only(A::ManageKeys), "-", "KeyChanged"),
+    // Ledger.
+    route(Get, "/api/v1/ledger", Only(A::ReadLedger), "-", "LedgerPosition"),
+    route(Get, "/api/v1/ledger/entries/{index}", Only(A::ReadLedger), "-", "LedgerEntryView"),
+    route(Get, "/api/v1/ledger/entries/{index}/proof", Only(A::ReadLedger), "-", "ProofView"),
+    route(Get, "/ledger/checkpoint", Nothing, "-", "text/plain signed note"),
+    route(Get, "/ledger/tile/{*path}", Only(A::ExportLedger), "-", "application/octet-stream tile"),
+    // The API itself.
+    route(Get, "/api/v1/openapi.json", Nothing, "-", "OpenAPI 3.1"),
+];

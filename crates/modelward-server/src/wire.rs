@@ -1,0 +1,24 @@
+//! What goes over the network: requests, answers and errors of the control API, version 1.
+//!
+//! Requests reject unknown members. Answers may gain members within version 1, so readers ignore what they do not
+//! know. Times are RFC 3339 in UTC, identifiers are typed text (`gr_…`), digests are `sha256:…`.
+
+mod access;
+mod account;
+mod decisions;
+mod error;
+mod grants;
+mod inventory;
+mod keys;
+mod ledger;
+mod page;
+
+pub use access::*;
+pub use account::*;
+pub use decisions::*;
+pub use error::*;
+pub use grants::*;
+pub use inventory::*;
+pub use keys::*;
+pub use ledger::*;
+pub use page::*;

@@ -1,0 +1,267 @@
+//! Oneself: enrolling, signing in, sessions, tokens.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use modelward_decision::vocabulary::{ModelId, Name, PersonId, Privilege, SessionId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::access::PrincipalView;
+use super::grants::GrantView;
+
+/// A secret on the wire. Prints as dots; the text is reached by [`Secret::expose`] only.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, format = Password)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(••••)")
+    }
+}
+
+/// Starts an enrolment with a code an administrator or `modelward init` gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolRequest {
+    /// Typed, never part of an address. Works once, for 15 minutes.
+    pub code: Secret,
+    /// What the person signs in with from now on. Codes made for a named person only take that name.
+    #[schema(value_type = String, example = "dana")]
+    pub name: Name,
+    /// 1 to 128 characters.
+    #[schema(example = "Dana Osei")]
+    pub display_name: String,
+    /// At least 12 characters, at most 256; no rules of composition.
+    pub password: Secret,
+}
+
+/// What an authenticator app needs. Shown once; the enrolment is void until a code from the app confirms it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EnrolStarted {
+    pub enrolment: Secret,
+    /// `otpauth://totp/…`, RFC 6238 with SHA-1, six digits, 30 seconds.
+    pub otpauth: Secret,
+    /// The same secret in base 32, to type by hand.
+    pub secret: Secret,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolConfirmRequest {
+    pub enrolment: Secret,
+    /// Six digits from the authenticator app.
+    pub totp: Secret,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Enrolled {
+    #[schema(value_type = String)]
+    pub person: PersonId,
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// Ten, each worth one sign-in without the app. Shown once, stored hashed.
+    pub recovery_codes: Vec<Secret>,
+    /// Whether this was the first person of the installation, who now holds `govern`.
+    pub first: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginRequest {
+    #[schema(value_type = String)]
+    pub name: Name,
+    pub password: Secret,
+    /// Six digits from the authenticator app, or else `recovery_code`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totp: Option<Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_code: Option<Secret>,
+}
+
+/// A session of the command line: the secret is sent as `Authorization: Bearer` from then on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LoggedIn {
+    pub session_secret: Secret,
+    pub session: SessionView,
+    pub person: PrincipalView,
+    /// Recovery codes left, when one was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_codes_left: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionView {
+    #[schema(value_type = String)]
+    pub id: SessionId,
+    /// Whether it is the one that asked.
+    pub current: bool,
+    /// 1 one factor, 2 two factors, 3 phishing-resistant.
+    pub strength: u8,
+    /// RFC 8176 method names, such as `pwd`, `otp`.
+    pub methods: Vec<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub authenticated_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub last_seen_at: Timestamp,
+    /// When it ends unless used.
+    #[schema(value_type = String, format = DateTime)]
+    pub idle_until: Timestamp,
+    /// When it ends in any case.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    pub user_agent: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Whoami {
+    pub principal: PrincipalView,
+    pub session: SessionView,
+    pub clearance: String,
+    /// Names of the groups one is in, directly or through others.
+    pub groups: Vec<String>,
+    /// Live grants one holds, directly or through a group, soonest end first.
+    pub grants: Vec<GrantView>,
+    /// The installation still grants directly; see `GET /grants`.
+    pub bootstrap: BootstrapView,
+    pub revision: u64,
+    #[schema(value_type = String, format = DateTime)]
+    pub now: Timestamp,
+}
+
+/// Whether grants can still be given without a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BootstrapView {
+    pub open: bool,
+    /// What it means, in one sentence.
+    pub sentence: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LoggedOut {
+    #[schema(value_type = String)]
+    pub session: SessionId,
+}
+
+/// RFC 8693 section 2.1, as `application/x-www-form-urlencoded`. The subject token is a session secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRequest {
+    /// `urn:ietf:params:oauth:grant-type:token-exchange`
+    pub grant_type: String,
+    pub subject_token: Secret,
+    /// `urn:modelward:params:oauth:token-type:session`
+    pub subject_token_type: String,
+    /// `urn:ietf:params:oauth:token-type:access_token`, the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_token_type: Option<String>,
+    /// Privileges, separated by spaces; `inference` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "read-only inference")]
+    pub scope: Option<String>,
+    /// The gateway (default) or the control API, by its URI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+    /// Model names, separated by spaces; every model one has rights on when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "fraud churn")]
+    pub models: Option<String>,
+}
+
+impl TokenRequest {
+    pub const GRANT_TYPE: &'static str = "urn:ietf:params:oauth:grant-type:token-exchange";
+    pub const SUBJECT_SESSION: &'static str = "urn:modelward:params:oauth:token-type:session";
+    pub const ACCESS_TOKEN: &'static str = "urn:ietf:params:oauth:token-type:access_token";
+}
+
+/// RFC 8693 section 2.2.1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenResponse {
+    pub access_token: Secret,
+    pub issued_token_type: String,
+    /// `Bearer`
+    pub token_type: String,
+    /// Seconds.
+    pub expires_in: u64,
+    /// What was given, which can be less than what was asked.
+    pub scope: String,
+    #[schema(value_type = Vec<String>)]
+    pub privileges: Vec<Privilege>,
+    /// The models it is good for; empty means every model one has rights on.
+    #[schema(value_type = Vec<String>)]
+    pub models: Vec<ModelId>,
+}
+
+/// An administrator invites a person: the answer holds the code, once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteRequest {
+    /// The name the code is good for.
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// Groups the person joins on enrolment.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub groups: Vec<Name>,
+    /// `public`, `internal` (default), `confidential` or `restricted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub clearance: Option<modelward_decision::vocabulary::Classification>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Invited {
+    /// To hand over in person or by a channel that proves who reads it.
+    pub code: Secret,
+    #[schema(value_type = String)]
+    pub name: Name,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// How many sessions and credentials something ended, or would end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionsEnded {
+    pub sessions: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_show_in_debug_output() {
+        let login = LoginRequest {
+            name: Name::new("dana").unwrap(),
+            password: Secret::new("correct horse battery"),
+            totp: Some(Secret::new("123456")),
+            recovery_code: None,
+        };
+        let shown = format!("{login:?}");
+        assert!(!shown.contains("correct") && !shown.contains("123456"), "{shown}");
+    }
+
+    #[test]
+    fn a_member_nobody_knows_is_rejected() {
+        let body = r#"{"name":"dana","password":"x","totp":"1","remember_me":true}"#;
+        assert!(serde_json::from_str::<LoginRequest>(body).is_err());
+    }
+}

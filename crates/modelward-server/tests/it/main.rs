@@ -1,0 +1,3 @@
+//! Promises of the control plane, kept from the outside.
+
+mod endpoints;
