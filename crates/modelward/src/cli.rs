@@ -1,0 +1,79 @@
+//! The command line: one file per command.
+
+mod completions;
+mod config;
+mod reference;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::config::Environment;
+use crate::exit::{Exit, Outcome};
+use crate::output::{Color, Terminal};
+
+pub use reference::reference;
+
+/// Zero-trust access control for machine-learning models, their weights and their data.
+#[derive(Debug, Parser)]
+#[command(name = "modelward", version, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    /// Write JSON instead of text for people
+    #[arg(long, global = true)]
+    json: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    color: Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(subcommand)]
+    Config(config::Command),
+    Completions(completions::Args),
+}
+
+/// What every command is given.
+#[derive(Debug)]
+struct Context {
+    terminal: Terminal,
+    environment: Environment,
+}
+
+/// Runs the command of this process.
+pub fn main() -> ExitCode {
+    let environment = Environment::of_process();
+    let cli = match command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are data and no error; clap knows which stream.
+            let _unread = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+        }
+    };
+    let terminal = Terminal::new(cli.json, cli.color, &environment);
+    let context = Context { terminal, environment };
+    match run(&context, cli.command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            context.terminal.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(context: &Context, command: Command) -> Outcome {
+    match command {
+        Command::Config(command) => config::run(context, command),
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// The command line as clap knows it.
+fn command() -> clap::Command {
+    let codes: Vec<String> =
+        Exit::ALL.iter().map(|exit| format!("  {}  {}", exit.code(), exit.meaning())).collect();
+    Cli::command().after_help(format!("Exit codes:\n{}", codes.join("\n")))
+}

@@ -1,0 +1,88 @@
+//! `modelward config`
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::Context;
+use crate::config::{self, ConfigError, Loaded};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{Style, Table};
+
+/// Look at the configuration
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Check the configuration, and show every value in force and where it came from
+    Check(ConfigFile),
+    /// Describe every key
+    Keys,
+}
+
+/// Which configuration to read.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfigFile {
+    /// The configuration file
+    #[arg(long, env = "MODELWARD_CONFIG", default_value = DEFAULT_FILE, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Where `modelward init` puts the configuration unless told otherwise.
+const DEFAULT_FILE: &str = "modelward-data/modelward.toml";
+
+impl ConfigFile {
+    /// # Errors
+    /// The configuration cannot be read or used: exit code 2.
+    pub(super) fn load(&self, context: &Context) -> Result<Loaded, Failure> {
+        Loaded::read(&self.config, &context.environment).map_err(|error| {
+            let failure = Failure::of(Exit::Usage, &error);
+            match error {
+                ConfigError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                    failure.hint("`modelward init` makes a data directory with a configuration in it")
+                }
+                ConfigError::Read { .. } | ConfigError::TooLarge { .. } | ConfigError::Invalid { .. } => {
+                    failure
+                }
+            }
+        })
+    }
+}
+
+/// One value in force.
+#[derive(Debug, Serialize)]
+struct Shown {
+    key: String,
+    value: String,
+    from: String,
+}
+
+pub(super) fn run(context: &Context, command: Command) -> Outcome {
+    match command {
+        Command::Check(file) => check(context, &file),
+        Command::Keys => {
+            context.terminal.line(config::reference().trim_end())?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn check(context: &Context, file: &ConfigFile) -> Outcome {
+    let loaded = file.load(context)?;
+    let values: Vec<Shown> = loaded
+        .effective
+        .shown()
+        .map(|(key, value, from)| Shown { key, value, from: from.to_string() })
+        .collect();
+    if context.terminal.json() {
+        context.terminal.value(&values)?;
+        return Ok(Exit::Ok);
+    }
+    let mut table = Table::new(["key", "value", "from"]);
+    for Shown { key, value, from } in &values {
+        let danger = key.contains("danger_") && value != "false";
+        let style = if danger { Some(Style::Warn) } else { None };
+        table.styled([(key, style), (value, style), (from, Some(Style::Faint))]);
+    }
+    table.print(&context.terminal)?;
+    context.terminal.note(&format!("{} can be used", loaded.path.display()));
+    Ok(Exit::Ok)
+}

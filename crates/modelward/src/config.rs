@@ -1,0 +1,421 @@
+//! The configuration: a TOML file, environment variables over it, and nothing unknown in either.
+//!
+//! [`settings`] is the list of all keys; this file says what they mean together.
+
+mod form;
+mod problem;
+mod read;
+mod reference;
+mod setting;
+pub mod settings;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use modelward_decision::vocabulary::Name;
+use secrecy::SecretString;
+
+pub use form::{ByteSize, Cidr, Count, Form, HttpUrl, LogFormat, Origin as LedgerOrigin, Raw, VariableName};
+pub use problem::{ConfigError, Place, Problem};
+pub use read::{CLIENT_VARIABLES, Effective, Origin};
+pub use reference::reference;
+pub use setting::{AnySetting, Default, PREFIX, Setting, variable_of};
+
+/// No configuration is longer than this.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The environment variables the process was started with, read once.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+/// What the process runs with.
+#[derive(Debug)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub control: Listener,
+    pub gateway: Listener,
+    /// Ranges with the segment they make up, in file order; the longest match wins.
+    pub networks: Vec<(Cidr, Name)>,
+    pub upstreams: BTreeMap<Name, Upstream>,
+    pub ledger: Ledger,
+    pub drain_timeout: Duration,
+    pub telemetry: Telemetry,
+}
+
+/// An address the process serves on.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    pub listen: SocketAddr,
+    external_url: Option<HttpUrl>,
+    pub tls: Option<TlsFiles>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// A model server behind the gateway.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    pub urls: Vec<HttpUrl>,
+    pub credential: Credential,
+    pub ca_file: Option<PathBuf>,
+    pub health_path: Option<String>,
+    pub connect_timeout: Duration,
+    pub head_timeout: Duration,
+    pub idle_timeout: Duration,
+}
+
+/// Where the bearer token for an upstream comes from.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    None,
+    File(PathBuf),
+    Variable(VariableName),
+    Inline(SecretString),
+}
+
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    pub origin: LedgerOrigin,
+    pub segment_size: ByteSize,
+}
+
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    pub log_format: LogFormat,
+    pub log_filter: String,
+    pub otlp_endpoint: Option<HttpUrl>,
+    /// Of 1000 root traces, how many are sent.
+    pub otlp_sample_per_mille: u32,
+}
+
+/// A configuration together with where each value came from.
+#[derive(Debug)]
+pub struct Loaded {
+    pub config: Config,
+    pub effective: Effective,
+    /// The file it was read from.
+    pub path: PathBuf,
+}
+
+impl Loaded {
+    /// Reads a configuration file and the environment over it.
+    ///
+    /// # Errors
+    /// The file cannot be read, or anything in it or in the environment is unknown or wrong: all of it is named.
+    pub fn read(path: &Path, environment: &Environment) -> Result<Self, ConfigError> {
+        let text = read_bounded(path)?;
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Self::parse(path, folder, text, environment)
+    }
+
+    fn parse(
+        path: &Path,
+        folder: &Path,
+        text: String,
+        environment: &Environment,
+    ) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let effective = Effective::read(&text, environment, &mut problems);
+        match Config::build(&effective, folder, &mut problems) {
+            Some(config) if problems.is_empty() => Ok(Self { config, effective, path: path.to_owned() }),
+            _ => {
+                problems.sort_by_key(|problem| match &problem.place {
+                    Place::File(span) => (0, span.start),
+                    Place::Variable(_) => (1, 0),
+                    Place::Nowhere => (2, 0),
+                });
+                Err(ConfigError::Invalid { path: path.to_owned(), text, problems })
+            }
+        }
+    }
+}
+
+fn read_bounded(path: &Path) -> Result<String, ConfigError> {
+    let failed = |source| ConfigError::Read { path: path.to_owned(), source };
+    let mut text = String::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(ConfigError::TooLarge { path: path.to_owned(), max: MAX_FILE_BYTES });
+    }
+    Ok(text)
+}
+
+/// Collects problems instead of stopping at the first.
+fn noted<T>(outcome: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
+    outcome.map_err(|problem| problems.push(problem)).ok()
+}
+
+impl Config {
+    /// `None` if anything is missing or wrong; the problems say what.
+    fn build(from: &Effective, folder: &Path, problems: &mut Vec<Problem>) -> Option<Self> {
+        let data_dir = noted(from.find(&settings::DATA_DIR), problems);
+        let control = Listener::build(from, &CONTROL, folder, problems);
+        let gateway = Listener::build(from, &GATEWAY, folder, problems);
+        let networks = networks(from, problems);
+        let upstreams = upstreams(from, folder, problems);
+        let origin = noted(from.value(&settings::LEDGER_ORIGIN), problems);
+        let segment_size = noted(from.value(&settings::LEDGER_SEGMENT_SIZE), problems);
+        let drain_timeout = noted(from.value(&settings::DRAIN_TIMEOUT), problems);
+        let telemetry = noted(Telemetry::build(from), problems);
+        Some(Self {
+            data_dir: data_dir?.map_or_else(|| folder.to_owned(), |chosen| folder.join(chosen)),
+            control: control?,
+            gateway: gateway?,
+            networks,
+            upstreams,
+            ledger: Ledger { origin: origin?, segment_size: segment_size? },
+            drain_timeout: drain_timeout?,
+            telemetry: telemetry?,
+        })
+    }
+}
+
+/// The settings of one listener.
+struct ListenerSettings {
+    listen: &'static Setting<SocketAddr>,
+    external_url: &'static Setting<HttpUrl>,
+    certificate: &'static Setting<PathBuf>,
+    key: &'static Setting<PathBuf>,
+    danger_plain: &'static Setting<bool>,
+}
+
+static CONTROL: ListenerSettings = ListenerSettings {
+    listen: &settings::CONTROL_LISTEN,
+    external_url: &settings::CONTROL_EXTERNAL_URL,
+    certificate: &settings::CONTROL_TLS_CERTIFICATE,
+    key: &settings::CONTROL_TLS_KEY,
+    danger_plain: &settings::CONTROL_DANGER_PLAIN,
+};
+
+static GATEWAY: ListenerSettings = ListenerSettings {
+    listen: &settings::GATEWAY_LISTEN,
+    external_url: &settings::GATEWAY_EXTERNAL_URL,
+    certificate: &settings::GATEWAY_TLS_CERTIFICATE,
+    key: &settings::GATEWAY_TLS_KEY,
+    danger_plain: &settings::GATEWAY_DANGER_PLAIN,
+};
+
+impl Listener {
+    fn build(
+        from: &Effective,
+        settings: &ListenerSettings,
+        folder: &Path,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Self> {
+        let listen = noted(from.value(settings.listen), problems)?;
+        let external_url = noted(from.find(settings.external_url), problems)?;
+        let certificate = noted(from.find(settings.certificate), problems)?;
+        let key = noted(from.find(settings.key), problems)?;
+        let danger_plain = noted(from.value(settings.danger_plain), problems)?;
+        let tls = match (certificate, key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => {
+                Some(TlsFiles { certificate: folder.join(certificate), key: folder.join(key) })
+            }
+            (Some(_), None) => {
+                problems.push(missing_half(from, settings.certificate, settings.key));
+                None
+            }
+            (None, Some(_)) => {
+                problems.push(missing_half(from, settings.key, settings.certificate));
+                None
+            }
+        };
+        if tls.is_none() && !listen.ip().is_loopback() && !danger_plain {
+            problems.push(Problem {
+                message: format!("`{}` is beyond loopback and has no TLS", settings.listen.path),
+                place: from.place(settings.listen, None),
+                hint: Some(format!(
+                    "set `{}` and `{}`, or, behind a proxy that encrypts, `{} = true`",
+                    settings.certificate.path, settings.key.path, settings.danger_plain.path
+                )),
+            });
+        }
+        if listen.ip().is_unspecified() && external_url.is_none() {
+            problems.push(Problem {
+                message: format!(
+                    "`{}` names every address, so nobody can tell its URL",
+                    settings.listen.path
+                ),
+                place: from.place(settings.listen, None),
+                hint: Some(format!("set `{}`", settings.external_url.path)),
+            });
+        }
+        if let Some(url) = external_url.as_ref().filter(|url| url.uri().path() != "/") {
+            problems.push(Problem {
+                message: format!("`{}` has the path `{}`", settings.external_url.path, url.uri().path()),
+                place: from.place(settings.external_url, None),
+                hint: Some("name scheme, host and port only".to_owned()),
+            });
+        }
+        Some(Self { listen, external_url, tls })
+    }
+
+    /// How others name this listener, once it is bound.
+    pub fn url(&self, bound: SocketAddr) -> String {
+        match &self.external_url {
+            Some(url) => url.origin(),
+            None if self.tls.is_some() => format!("https://{bound}"),
+            None => format!("http://{bound}"),
+        }
+    }
+}
+
+fn missing_half<A, B>(from: &Effective, have: &Setting<A>, lack: &Setting<B>) -> Problem {
+    Problem {
+        message: format!("`{}` is set but `{}` is not", have.path, lack.path),
+        place: from.place(have, None),
+        hint: Some("TLS needs the certificate chain and its private key".to_owned()),
+    }
+}
+
+fn networks(from: &Effective, problems: &mut Vec<Problem>) -> Vec<(Cidr, Name)> {
+    let mut ranges = Vec::new();
+    for range in from.names_under("networks") {
+        let Some(segment) = noted(from.value_of(&settings::NETWORKS, &range), problems) else { continue };
+        match range.parse::<Cidr>() {
+            Ok(cidr) => ranges.push((cidr, segment)),
+            Err(why) => problems.push(Problem {
+                message: format!("the network `{range}` {why}"),
+                place: from.place(&settings::NETWORKS, Some(&range)),
+                hint: None,
+            }),
+        }
+    }
+    ranges
+}
+
+fn upstreams(from: &Effective, folder: &Path, problems: &mut Vec<Problem>) -> BTreeMap<Name, Upstream> {
+    let mut upstreams = BTreeMap::new();
+    for name in from.names_under("upstreams") {
+        let Ok(parsed) = name.parse::<Name>() else {
+            problems.push(Problem {
+                message: format!(
+                    "the upstream `{name}` is not named by 1 to 128 characters out of A-Z a-z 0-9 . _ -"
+                ),
+                place: from.place(&settings::UPSTREAM_URLS, Some(&name)),
+                hint: None,
+            });
+            continue;
+        };
+        if let Some(upstream) = Upstream::build(from, &name, folder, problems) {
+            upstreams.insert(parsed, upstream);
+        }
+    }
+    upstreams
+}
+
+impl Upstream {
+    fn build(from: &Effective, name: &str, folder: &Path, problems: &mut Vec<Problem>) -> Option<Self> {
+        let urls = noted(from.value_of(&settings::UPSTREAM_URLS, name), problems)?;
+        let danger_plain = noted(from.value_of(&settings::UPSTREAM_DANGER_PLAIN, name), problems)?;
+        if !danger_plain && let Some(open) = urls.iter().find(|url| !url.is_https() && !url.is_loopback()) {
+            problems.push(Problem {
+                message: format!("the upstream `{name}` is reached in plain text beyond loopback: `{open}`"),
+                place: from.place(&settings::UPSTREAM_URLS, Some(name)),
+                hint: Some(
+                    "use https, or, on a network nobody else can read, `danger_plain_text_beyond_loopback = true`"
+                        .to_owned(),
+                ),
+            });
+        }
+        let health_path = noted(from.find_of(&settings::UPSTREAM_HEALTH_PATH, name), problems)?;
+        if health_path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            problems.push(Problem {
+                message: format!("`upstreams.{name}.health_path` does not start with `/`"),
+                place: from.place(&settings::UPSTREAM_HEALTH_PATH, Some(name)),
+                hint: None,
+            });
+        }
+        Some(Self {
+            urls,
+            credential: Credential::build(from, name, folder, problems)?,
+            ca_file: noted(from.find_of(&settings::UPSTREAM_CA_FILE, name), problems)?
+                .map(|file| folder.join(file)),
+            health_path,
+            connect_timeout: noted(from.value_of(&settings::UPSTREAM_CONNECT_TIMEOUT, name), problems)?,
+            head_timeout: noted(from.value_of(&settings::UPSTREAM_HEAD_TIMEOUT, name), problems)?,
+            idle_timeout: noted(from.value_of(&settings::UPSTREAM_IDLE_TIMEOUT, name), problems)?,
+        })
+    }
+}
+
+impl Credential {
+    fn build(from: &Effective, name: &str, folder: &Path, problems: &mut Vec<Problem>) -> Option<Self> {
+        let file = noted(from.find_of(&settings::UPSTREAM_CREDENTIAL_FILE, name), problems)?;
+        let variable = noted(from.find_of(&settings::UPSTREAM_CREDENTIAL_ENV, name), problems)?;
+        let inline = noted(from.find_of(&settings::UPSTREAM_DANGER_CREDENTIAL, name), problems)?;
+        match (file, variable, inline) {
+            (None, None, None) => Some(Self::None),
+            (Some(file), None, None) => Some(Self::File(folder.join(file))),
+            (None, Some(variable), None) => Some(Self::Variable(variable)),
+            (None, None, Some(inline)) => Some(Self::Inline(inline.into())),
+            _ => {
+                problems.push(Problem {
+                    message: format!("the upstream `{name}` has more than one credential"),
+                    place: from.place(&settings::UPSTREAM_URLS, Some(name)),
+                    hint: Some("keep one of `credential_file` and `credential_env`".to_owned()),
+                });
+                None
+            }
+        }
+    }
+}
+
+impl Telemetry {
+    fn build(from: &Effective) -> Result<Self, Problem> {
+        let Count(otlp_sample_per_mille) = from.value(&settings::OTLP_SAMPLE)?;
+        Ok(Self {
+            log_format: from.value(&settings::LOG_FORMAT)?,
+            log_filter: from.value(&settings::LOG_FILTER)?,
+            otlp_endpoint: from.find(&settings::OTLP_ENDPOINT)?,
+            otlp_sample_per_mille,
+        })
+    }
+}
+
+impl Environment {
+    /// The environment of this process. Variables that are not UTF-8 are left out.
+    pub fn of_process() -> Self {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn starting_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0
+            .iter()
+            .filter(move |(name, _)| name.starts_with(prefix))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+// Names only: values can be secrets.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

@@ -1,0 +1,90 @@
+//! Every setting there is. The loader, `modelward config check` and the reference page read this list.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use modelward_decision::vocabulary::Name;
+
+use super::form::{ByteSize, Count, HttpUrl, LogFormat, Origin, VariableName};
+use super::setting::{AnySetting, Default, Setting};
+use Default::{Absent, Required, Text};
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $path:literal, $default:expr $(, $secret:ident)?;)+) => {
+        $(
+            $(#[doc = $doc])+
+            pub static $name: Setting<$type> = Setting::new($path, $default, concat!($($doc),+))$(.$secret())?;
+        )+
+
+        /// All of them, in the order of the reference page.
+        pub static ALL: &[&dyn AnySetting] = &[$(&$name),+];
+    };
+}
+
+settings! {
+    /// Where state, ledger, reservations and keys lie. A relative path counts from the folder of the configuration file.
+    DATA_DIR: PathBuf = "data_dir", Absent("the folder of the configuration file");
+    /// How long `serve` lets open requests finish after SIGTERM before it cuts them.
+    DRAIN_TIMEOUT: Duration = "drain_timeout", Text("30s");
+
+    /// Address of the control API and the console.
+    CONTROL_LISTEN: SocketAddr = "control.listen", Text("127.0.0.1:7080");
+    /// How people and tokens name the control plane: scheme, host and port. Needed when listening on every address or behind a proxy.
+    CONTROL_EXTERNAL_URL: HttpUrl = "control.external_url", Absent("made from the address listened on");
+    /// Certificate chain in PEM. The file is read again when it changes and on SIGHUP.
+    CONTROL_TLS_CERTIFICATE: PathBuf = "control.tls.certificate", Absent("no TLS; loopback only");
+    /// Private key in PEM.
+    CONTROL_TLS_KEY: PathBuf = "control.tls.key", Absent("no TLS; loopback only");
+    /// Listens beyond loopback in plain text: passwords and sessions can be read on the way.
+    CONTROL_DANGER_PLAIN: bool = "control.danger_listen_beyond_loopback_without_tls", Text("false");
+
+    /// Address of the gateway that models are called through.
+    GATEWAY_LISTEN: SocketAddr = "gateway.listen", Text("127.0.0.1:7070");
+    /// How callers and tokens name the gateway: scheme, host and port. Access tokens carry it as their audience.
+    GATEWAY_EXTERNAL_URL: HttpUrl = "gateway.external_url", Absent("made from the address listened on");
+    /// Certificate chain in PEM. The file is read again when it changes and on SIGHUP.
+    GATEWAY_TLS_CERTIFICATE: PathBuf = "gateway.tls.certificate", Absent("no TLS; loopback only");
+    /// Private key in PEM.
+    GATEWAY_TLS_KEY: PathBuf = "gateway.tls.key", Absent("no TLS; loopback only");
+    /// Listens beyond loopback in plain text: tokens, inputs and outputs can be read on the way.
+    GATEWAY_DANGER_PLAIN: bool = "gateway.danger_listen_beyond_loopback_without_tls", Text("false");
+
+    /// Name of the segment a peer address falls in, keyed by CIDR range. The longest matching range wins; an address in no range is in the segment `unknown`.
+    NETWORKS: Name = "networks.*", Absent("every address is in the segment `unknown`");
+
+    /// Base URLs of the replicas of an upstream, in order of preference.
+    UPSTREAM_URLS: Vec<HttpUrl> = "upstreams.*.urls", Required;
+    /// File whose content, without the line end, is sent as bearer token. The file is read again when it changes and on SIGHUP.
+    UPSTREAM_CREDENTIAL_FILE: PathBuf = "upstreams.*.credential_file", Absent("no credential is sent");
+    /// Environment variable whose content is sent as bearer token.
+    UPSTREAM_CREDENTIAL_ENV: VariableName = "upstreams.*.credential_env", Absent("no credential is sent");
+    /// The bearer token itself: everybody who reads this file has it.
+    UPSTREAM_DANGER_CREDENTIAL: String = "upstreams.*.danger_credential", Absent("no credential is sent"), secret;
+    /// Authorities that may have signed the certificate of the upstream, in PEM.
+    UPSTREAM_CA_FILE: PathBuf = "upstreams.*.ca_file", Absent("the authorities of the system");
+    /// Path that answers 2xx while a replica can serve, such as `/v2/health/ready`.
+    UPSTREAM_HEALTH_PATH: String = "upstreams.*.health_path", Absent("a replica is judged by the requests it fails");
+    /// How long to wait for a connection.
+    UPSTREAM_CONNECT_TIMEOUT: Duration = "upstreams.*.connect_timeout", Text("2s");
+    /// How long to wait for the head of an answer.
+    UPSTREAM_HEAD_TIMEOUT: Duration = "upstreams.*.head_timeout", Text("60s");
+    /// How long an answer may pause between two parts.
+    UPSTREAM_IDLE_TIMEOUT: Duration = "upstreams.*.idle_timeout", Text("30s");
+    /// Sends requests, with the credential of the upstream, in plain text beyond loopback.
+    UPSTREAM_DANGER_PLAIN: bool = "upstreams.*.danger_plain_text_beyond_loopback", Text("false");
+
+    /// Name of the ledger for ever: its checkpoints are signed under it. `modelward init` writes it; changing it later refuses to start.
+    LEDGER_ORIGIN: Origin = "ledger.origin", Text("localhost/modelward");
+    /// Size of one write-ahead segment; two are always allocated ahead.
+    LEDGER_SEGMENT_SIZE: ByteSize = "ledger.segment_size", Text("16 MiB");
+
+    /// How log lines look: `auto` is human on a terminal and JSON elsewhere.
+    LOG_FORMAT: LogFormat = "telemetry.log_format", Text("auto");
+    /// Which log lines are written, such as `info` or `info,modelward_gateway=debug`.
+    LOG_FILTER: String = "telemetry.log_filter", Text("info");
+    /// Where traces are sent as OTLP over HTTP with protobuf, such as `http://127.0.0.1:4318/v1/traces`.
+    OTLP_ENDPOINT: HttpUrl = "telemetry.otlp_endpoint", Absent("no traces are sent");
+    /// Of how many root traces out of 1000 are sent.
+    OTLP_SAMPLE: Count<0, 1000> = "telemetry.otlp_sample_per_mille", Text("1000");
+}

@@ -1,0 +1,11 @@
+//! The binary as a library: command line, configuration and wiring.
+//!
+//! Rule: it connects the rooms and holds no rule of its own. Deliberately absent: decisions, workflows, SQL, protocols.
+//!
+//! Start at [`cli`] for what a person types, at [`config`] for what an operator writes.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod exit;
+pub mod output;

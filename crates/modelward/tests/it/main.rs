@@ -1,0 +1,6 @@
+//! Wiring only: rules are tested in the rooms that own them.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod command_line;
+mod reference;
