@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use jiff::civil::Time;
+use jiff::civil::{Time, Weekday};
 use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::{EventId, Field, GrantId, GranteeRef, Name, PersonId, Privilege, ScopeRef};
@@ -95,6 +95,20 @@ impl Origin {
         match self {
             Self::Bootstrap { .. } => 0,
             Self::Request { approvals, .. } => *approvals,
+        }
+    }
+}
+
+impl From<Weekday> for Day {
+    fn from(weekday: Weekday) -> Self {
+        match weekday {
+            Weekday::Monday => Self::Mon,
+            Weekday::Tuesday => Self::Tue,
+            Weekday::Wednesday => Self::Wed,
+            Weekday::Thursday => Self::Thu,
+            Weekday::Friday => Self::Fri,
+            Weekday::Saturday => Self::Sat,
+            Weekday::Sunday => Self::Sun,
         }
     }
 }

@@ -14,7 +14,16 @@ pub mod obligation;
 pub mod snapshot;
 pub mod vocabulary;
 
-pub use bundle::Bundle;
+mod cedar;
+mod circumstances;
+mod decide;
+mod index;
+mod policy;
+mod remedy;
+mod slice;
+
+pub use bundle::{Bundle, BundleError};
+pub use decide::{COVERING_MAX, decide};
 pub use decision::{Citation, Decision, Outcome, Remedy, Request};
 pub use grant::Grant;
 pub use obligation::Obligation;

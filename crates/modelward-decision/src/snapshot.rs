@@ -14,6 +14,7 @@ use crate::grant::Grant;
 use crate::inventory::{
     Alias, Dataset, Endpoint, Environment, Group, Machine, Model, Person, Project, Target, Version,
 };
+use crate::slice::Cache;
 use crate::vocabulary::{
     AliasId, DatasetId, EndpointId, GrantId, GroupId, MachineId, ModelId, Name, PersonId, PrincipalRef,
     ProjectId, ResourceRef, SessionId, VersionId,
@@ -77,11 +78,14 @@ pub struct Snapshot {
     versions_by_label: Map<(ModelId, Name), VersionId>,
     aliases: Map<AliasId, Arc<Alias>>,
     aliases_by_name: Map<(ModelId, Name), AliasId>,
+    aliases_by_version: imbl::OrdSet<(VersionId, AliasId)>,
     environments: imbl::OrdMap<Name, Arc<Environment>>,
     endpoints: Table<EndpointId, Endpoint>,
     datasets: Table<DatasetId, Dataset>,
     grants: GrantIndex,
     epochs: Map<EpochScope, u64>,
+    /// What was derived from all but grants and epochs, kept until one of those changes.
+    cache: Arc<Cache>,
 }
 
 /// Things of one kind, by id and by name.
@@ -120,11 +124,13 @@ impl Snapshot {
             versions_by_label: Map::default(),
             aliases: Map::default(),
             aliases_by_name: Map::default(),
+            aliases_by_version: imbl::OrdSet::new(),
             environments: imbl::OrdMap::new(),
             endpoints: Table::default(),
             datasets: Table::default(),
             grants: GrantIndex::default(),
             epochs: Map::default(),
+            cache: Arc::new(Cache::new()),
         }
     }
 
@@ -132,8 +138,13 @@ impl Snapshot {
     pub fn with(&self, changes: impl IntoIterator<Item = Change>) -> Self {
         let mut next = self.clone();
         next.revision = self.revision.saturating_add(1);
+        let mut derived_stands = true;
         for change in changes {
+            derived_stands &= matches!(change, Change::Grant(_) | Change::Revoke(_) | Change::Bump(_));
             next.make(change);
+        }
+        if !derived_stands {
+            next.cache = Arc::new(Cache::new());
         }
         next
     }
@@ -155,8 +166,10 @@ impl Snapshot {
             Change::Alias(alias) => {
                 if let Some(before) = self.aliases.get(&alias.id) {
                     self.aliases_by_name.remove(&(before.model, before.name.clone()));
+                    self.aliases_by_version.remove(&(before.version, before.id));
                 }
                 self.aliases_by_name.insert((alias.model, alias.name.clone()), alias.id);
+                self.aliases_by_version.insert((alias.version, alias.id));
                 self.aliases.insert(alias.id, alias);
             }
             Change::Environment(environment) => {
@@ -186,6 +199,7 @@ impl Snapshot {
             }
             Removed::Alias(id) => {
                 if let Some(alias) = self.aliases.remove(&id) {
+                    self.aliases_by_version.remove(&(alias.version, id));
                     self.aliases_by_name.remove(&(alias.model, alias.name.clone()));
                 }
             }
@@ -253,6 +267,16 @@ impl Snapshot {
 
     pub fn alias_named(&self, model: ModelId, name: &Name) -> Option<&Arc<Alias>> {
         self.aliases.get(self.aliases_by_name.get(&(model, name.clone()))?)
+    }
+
+    /// The aliases that name this version at this revision.
+    pub fn aliases_of(&self, version: VersionId) -> impl Iterator<Item = &Arc<Alias>> {
+        let all = (version, AliasId::from_bits(0))..=(version, AliasId::from_bits(u128::MAX));
+        self.aliases_by_version.range(all).filter_map(|(_, alias)| self.aliases.get(alias))
+    }
+
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     pub fn environment(&self, name: &Name) -> Option<&Arc<Environment>> {

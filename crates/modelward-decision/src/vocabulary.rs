@@ -21,4 +21,4 @@ pub use id::{
 };
 pub use name::{Name, NameError};
 pub use principal::{GranteeRef, PrincipalRef};
-pub use resource::{ResourceRef, ScopeRef};
+pub use resource::{ResourceKind, ResourceRef, ScopeRef};

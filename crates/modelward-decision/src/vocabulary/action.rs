@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::ResourceKind;
+
 /// A named set of actions. One grant carries one privilege, and reaches no action outside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Privilege {
@@ -730,6 +732,127 @@ impl Action {
             Self::ReadAccess => "readAccess",
             Self::ExplainOthers => "explainOthers",
             Self::ReplayDecision => "replayDecision",
+        }
+    }
+
+    /// The kinds of thing it can be done to.
+    pub const fn resources(self) -> &'static [ResourceKind] {
+        match self {
+            Self::SignIn
+            | Self::ReadSelf
+            | Self::ExplainOwn
+            | Self::FileRequest
+            | Self::DropGrant
+            | Self::EndSession
+            | Self::ApplyInventory
+            | Self::ManagePeople
+            | Self::ManageGroups
+            | Self::ApproveRequest
+            | Self::EndSessions
+            | Self::DecideReview
+            | Self::AuthorPolicy
+            | Self::ApprovePolicy
+            | Self::ActivatePolicy
+            | Self::ManageKeys
+            | Self::UseBreakGlass
+            | Self::RunPlaybook
+            | Self::DrillPlaybook
+            | Self::ReadConfiguration
+            | Self::ReadDecisions
+            | Self::ReadLedger
+            | Self::ExportLedger
+            | Self::ReadMatrix
+            | Self::ReplayDecision => &[ResourceKind::Platform],
+            Self::ListModels => &[ResourceKind::Platform, ResourceKind::Project],
+            Self::ReadCard
+            | Self::ReadMetrics
+            | Self::ReadDashboards
+            | Self::ReadLineage
+            | Self::ReadAggregateStats
+            | Self::ReadDrift
+            | Self::ReadVersion
+            | Self::ReadServing
+            | Self::ReadNonWeightArtifact
+            | Self::WatchDrift
+            | Self::TagModel
+            | Self::LinkProvenance
+            | Self::ReadTraces
+            | Self::ReadStoredPrompts => &[ResourceKind::Model, ResourceKind::Version],
+            Self::ReadEndpoint
+            | Self::DeployEndpoint
+            | Self::UndeployEndpoint
+            | Self::LoadModel
+            | Self::UnloadModel
+            | Self::LoadAdapter => &[ResourceKind::Endpoint],
+            Self::ReadDatasetSchema
+            | Self::ReadDatasetAggregate
+            | Self::UseDatasetForTraining
+            | Self::UploadTrainingData
+            | Self::ReadRawRows
+            | Self::ReadTrainingRows
+            | Self::DownloadDataset => &[ResourceKind::Dataset],
+            Self::Predict
+            | Self::PredictStream
+            | Self::PredictBatch
+            | Self::Moderate
+            | Self::CountTokens
+            | Self::ReadLogprobs
+            | Self::ReadRawScores
+            | Self::Embed
+            | Self::ExplainPrediction
+            | Self::ReadHiddenStates
+            | Self::ReadTokens
+            | Self::ControlSampling
+            | Self::UpdateVersion
+            | Self::DeleteVersion
+            | Self::UploadArtifact
+            | Self::UseBaseWeights
+            | Self::EvaluateCandidate
+            | Self::DownloadWeights
+            | Self::ConvertWeights
+            | Self::ReplicateWeights
+            | Self::DecryptWeights
+            | Self::PresignWeights
+            | Self::Promote
+            | Self::RollBack
+            | Self::QuarantineVersion => &[ResourceKind::Version],
+            Self::CreateExperiment
+            | Self::UpdateExperiment
+            | Self::DeleteExperiment
+            | Self::CreateRun
+            | Self::UpdateRun
+            | Self::DeleteRun
+            | Self::LogMetrics
+            | Self::LogInputs
+            | Self::LogArtifact
+            | Self::IngestTraces
+            | Self::RegisterModel => &[ResourceKind::Project],
+            Self::UpdateModel
+            | Self::RenameModel
+            | Self::DeleteModel
+            | Self::CreateVersion
+            | Self::SetAlias
+            | Self::ProposeTraining
+            | Self::LaunchTraining
+            | Self::CancelTraining
+            | Self::ReadTrainingLogs
+            | Self::RegisterCandidate
+            | Self::SetProtectedAlias => &[ResourceKind::Model],
+            Self::GrantAccess
+            | Self::RevokeAccess
+            | Self::SetLock
+            | Self::LiftLock
+            | Self::ReadAccess
+            | Self::ExplainOthers => &[
+                ResourceKind::Platform,
+                ResourceKind::Project,
+                ResourceKind::Model,
+                ResourceKind::Version,
+                ResourceKind::Endpoint,
+                ResourceKind::Dataset,
+            ],
+            Self::Classify | Self::DowngradeClassification => &[ResourceKind::Model, ResourceKind::Dataset],
+            Self::AdministerUpstream => &[ResourceKind::Platform, ResourceKind::Endpoint],
         }
     }
 

@@ -156,3 +156,17 @@ impl CredentialScope {
         }
     }
 }
+
+impl Source {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Socket => "socket",
+            Self::Credential => "credential",
+            Self::TrustedProxy => "trusted-proxy",
+            Self::Operator => "operator",
+            Self::Signal => "signal",
+            Self::Caller => "caller",
+            Self::Default => "default",
+        }
+    }
+}

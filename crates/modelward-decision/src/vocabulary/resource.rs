@@ -36,7 +36,44 @@ pub enum ScopeRef {
 /// The platform's own leaf; no UUIDv7 is this small.
 const PLATFORM: u128 = 1;
 
+/// What sort of thing a resource is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResourceKind {
+    Platform,
+    Project,
+    Model,
+    Version,
+    Endpoint,
+    Dataset,
+}
+
+impl ResourceKind {
+    /// The entity type of the policy schema.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Platform => "Platform",
+            Self::Project => "Project",
+            Self::Model => "Model",
+            Self::Version => "Version",
+            Self::Endpoint => "Endpoint",
+            Self::Dataset => "Dataset",
+        }
+    }
+}
+
 impl ResourceRef {
+    pub const fn kind(self) -> ResourceKind {
+        match self {
+            Self::Platform => ResourceKind::Platform,
+            Self::Project(_) => ResourceKind::Project,
+            Self::Model(_) => ResourceKind::Model,
+            Self::Version(_) => ResourceKind::Version,
+            Self::Endpoint(_) => ResourceKind::Endpoint,
+            Self::Dataset(_) => ResourceKind::Dataset,
+        }
+    }
+
     pub const fn bits(self) -> u128 {
         match self {
             Self::Platform => PLATFORM,

@@ -1,0 +1,198 @@
+//! A denial in words, and what would change it.
+//!
+//! The caller's sentence names no policy and no other person. Where no grant of the caller's covers the resource at all,
+//! it does not even tell whether the resource exists.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use crate::decide::{COVERING_MAX, Finding, of_privilege};
+use crate::decision::{Outcome, Remedy, Request};
+use crate::grant::{Conditions, Grant};
+use crate::policy::{Policy, RemedyKind};
+use crate::slice::Key;
+use crate::snapshot::Snapshot;
+use crate::vocabulary::{Field, Name, Privilege, ResourceKind};
+
+/// One sentence for the caller.
+pub(crate) fn sentence(snapshot: &Snapshot, request: &Request, finding: &Finding) -> String {
+    let phrase = request.action.phrase();
+    if finding.outcome.is_allow() {
+        return format!("You may {phrase}: {}.", snapshot.describe(request.resource));
+    }
+    let holdings = Holdings::find(snapshot, request);
+    if !holdings.may_know_of(request) {
+        return format!(
+            "You may not {phrase}: no grant of yours covers this {}. It needs a grant of {}.",
+            noun(request.resource.kind()),
+            request.action.privilege(),
+        );
+    }
+    let what = snapshot.describe(request.resource);
+    let why = match finding.outcome {
+        Outcome::Forbidden => finding
+            .determining
+            .first()
+            .map_or_else(|| "a guardrail says no".to_owned(), |policy| policy.reason.to_string()),
+        Outcome::ErrorClosed if finding.covering.len() > COVERING_MAX => {
+            format!("more than {COVERING_MAX} grants of yours cover it, and that many are not tried")
+        }
+        Outcome::ErrorClosed => {
+            "a policy could not be evaluated, so the answer is no; give your administrator the decision id"
+                .to_owned()
+        }
+        Outcome::ObligationUnmet => "what it would oblige us to do cannot be done here".to_owned(),
+        Outcome::Permitted | Outcome::NotPermitted => holdings.why_not(request),
+    };
+    format!("You may not {phrase} ({what}): {why}.")
+}
+
+/// What would change a denial, most promising first.
+pub(crate) fn remedies(
+    snapshot: &Snapshot,
+    request: &Request,
+    finding: &Finding,
+    held: &[Field],
+) -> Vec<Remedy> {
+    let holdings = Holdings::find(snapshot, request);
+    let needed = Remedy::Grant { privilege: request.action.privilege(), resource: request.resource };
+    if !holdings.may_know_of(request) {
+        return vec![needed];
+    }
+    let mut remedies: Vec<Remedy> = finding
+        .determining
+        .iter()
+        .filter_map(|policy| policy.remedy.map(|kind| remedy(kind, policy, request, &finding.covering, held)))
+        .collect();
+    if finding.outcome == Outcome::NotPermitted {
+        let waiting = holdings.waiting(request);
+        remedies.extend(waiting.map(|grant| Remedy::Wait { grant: grant.id, until: Some(grant.not_before) }));
+        remedies.push(needed);
+    }
+    remedies.dedup();
+    remedies
+}
+
+fn remedy(
+    kind: RemedyKind,
+    policy: &Policy,
+    request: &Request,
+    covering: &[Arc<Grant>],
+    held: &[Field],
+) -> Remedy {
+    let union = |pick: fn(&Conditions) -> Option<&BTreeSet<Name>>| -> BTreeSet<Name> {
+        covering.iter().filter_map(|grant| pick(&grant.conditions)).flatten().cloned().collect()
+    };
+    match kind {
+        RemedyKind::Administrator => Remedy::Administrator { reason: policy.reason.clone() },
+        RemedyKind::Binding => Remedy::BoundCredential,
+        RemedyKind::Clearance => Remedy::Clearance,
+        RemedyKind::Credential => Remedy::WiderCredential { privilege: request.action.privilege() },
+        RemedyKind::Device => Remedy::Device,
+        RemedyKind::Environment => {
+            Remedy::Environment { environments: union(|conditions| conditions.environments.as_ref()) }
+        }
+        RemedyKind::Fields => {
+            let asked = request.facts.ask.fields.iter().copied();
+            Remedy::WithoutFields { fields: asked.filter(|field| !held.contains(field)).collect() }
+        }
+        RemedyKind::Network => Remedy::Network { segments: union(|conditions| conditions.segments.as_ref()) },
+        RemedyKind::Place => Remedy::Place { regions: union(|conditions| conditions.regions.as_ref()) },
+        RemedyKind::Purpose => Remedy::Purpose { purposes: union(|conditions| conditions.purposes.as_ref()) },
+        RemedyKind::StepUp => match request.action.privilege() {
+            Privilege::Retraining | Privilege::Export | Privilege::DataExport => {
+                Remedy::StepUp { strength: 3, max_age_seconds: 300 }
+            }
+            Privilege::SelfService
+            | Privilege::ReadOnly
+            | Privilege::Inference
+            | Privilege::InferenceSensitive
+            | Privilege::Experiment
+            | Privilege::Registry
+            | Privilege::Deploy
+            | Privilege::Govern
+            | Privilege::Audit => Remedy::StepUp { strength: 2, max_age_seconds: 12 * 3600 },
+        },
+        RemedyKind::Window => match covering.first() {
+            Some(grant) => Remedy::Wait { grant: grant.id, until: None },
+            None => Remedy::Administrator { reason: SmolStr::new_static("no time window is open") },
+        },
+    }
+}
+
+/// The caller's grants on the resource, of every privilege, live or not.
+struct Holdings {
+    grants: Vec<Arc<Grant>>,
+}
+
+impl Holdings {
+    fn find(snapshot: &Snapshot, request: &Request) -> Self {
+        let key = Key {
+            principal: request.principal,
+            action: request.action,
+            resource: request.resource,
+            endpoint: request.facts.endpoint,
+            environment: request.facts.environment.clone(),
+        };
+        let Some(slice) = snapshot.cache().slice(snapshot, key) else { return Self { grants: Vec::new() } };
+        Self {
+            grants: Privilege::ALL
+                .into_iter()
+                .flat_map(|each| of_privilege(snapshot, &slice, each))
+                .collect(),
+        }
+    }
+
+    /// The platform is no secret; of anything else only those may know who hold something on it.
+    fn may_know_of(&self, request: &Request) -> bool {
+        request.resource.kind() == ResourceKind::Platform
+            || self.grants.iter().any(|grant| grant.not_before <= request.facts.now)
+    }
+
+    fn of_needed_privilege(&self, request: &Request) -> impl Iterator<Item = &Arc<Grant>> {
+        let privilege = request.action.privilege();
+        self.grants.iter().filter(move |grant| grant.privilege == privilege)
+    }
+
+    fn waiting(&self, request: &Request) -> impl Iterator<Item = &Arc<Grant>> {
+        let now = request.facts.now;
+        self.of_needed_privilege(request).filter(move |grant| now < grant.not_before)
+    }
+
+    fn why_not(&self, request: &Request) -> String {
+        let now = request.facts.now;
+        let needed = request.action.privilege();
+        if let Some(grant) = self.waiting(request).min_by_key(|grant| grant.not_before) {
+            return format!("your grant {} starts at {}", grant.id.short(), grant.not_before);
+        }
+        if self.of_needed_privilege(request).any(|grant| grant.is_live(now)) {
+            return format!("your grant of {needed} does not meet the conditions that {needed} asks for");
+        }
+        if let Some(grant) = self.of_needed_privilege(request).max_by_key(|grant| grant.not_after) {
+            return format!("your grant {} ended at {}", grant.id.short(), grant.not_after);
+        }
+        let held: BTreeSet<&str> = self
+            .grants
+            .iter()
+            .filter(|grant| grant.is_live(now))
+            .map(|grant| grant.privilege.as_str())
+            .collect();
+        if held.is_empty() {
+            return format!("no grant of yours covers it now; it needs a grant of {needed}");
+        }
+        let held = held.into_iter().collect::<Vec<_>>().join(" and ");
+        format!("you hold {held} here, which does not include it; it needs a grant of {needed}")
+    }
+}
+
+const fn noun(kind: ResourceKind) -> &'static str {
+    match kind {
+        ResourceKind::Platform => "platform",
+        ResourceKind::Project => "project",
+        ResourceKind::Model | ResourceKind::Version => "model",
+        ResourceKind::Endpoint => "endpoint",
+        ResourceKind::Dataset => "dataset",
+    }
+}
