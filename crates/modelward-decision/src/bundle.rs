@@ -195,10 +195,12 @@ fn valid(validator: &Validator, policies: &[Arc<Policy>]) -> Result<PolicySet, B
     let set = PolicySet::from_policies(policies.iter().map(|policy| policy.cedar.clone()))
         .map_err(|source| BundleError::Set { source: Box::new(source) })?;
     let result = validator.validate_with_level(&set, ValidationMode::Strict, LEVEL);
-    let Some(first) = result.validation_errors().next() else { return Ok(set) };
-    let id = first.policy_id().to_string();
+    // The validator's own order differs from run to run.
+    let first =
+        result.validation_errors().map(|error| (error.policy_id().to_string(), error.to_string())).min();
+    let Some((id, message)) = first else { return Ok(set) };
     let file = policies.iter().find(|policy| policy.id == id).map(|policy| policy.file.to_string());
-    Err(BundleError::Invalid { file: file.unwrap_or_default(), id, message: first.to_string() })
+    Err(BundleError::Invalid { file: file.unwrap_or_default(), id, message })
 }
 
 /// SHA-256 over the canonical JSON of the files: `{"name":"text",…}` with sorted names.
