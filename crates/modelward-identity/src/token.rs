@@ -1,0 +1,105 @@
+//! Access tokens: minted by an exchange, minutes long, for one audience, a few privileges and named models.
+//!
+//! The form is RFC 9068 (`at+jwt`, RFC 7519, RFC 7515) signed with Ed25519 (RFC 8037); `docs/reference/tokens.md` lists
+//! every claim. One row of [`PROFILES`] per kind of token: what serves on one plane is refused on the other, by `typ`,
+//! by `aud` and by key.
+
+mod cache;
+mod claims;
+mod issuer;
+mod key;
+mod verifier;
+
+use std::fmt;
+
+use jiff::SignedDuration;
+use modelward_decision::vocabulary::Privilege;
+
+use crate::rights::Rights;
+
+pub use issuer::{Ask, ExchangeRefusal, Issuer, MintedToken, TokenText, WrongProfile};
+pub use key::{KeyId, KeyIdError, KeySet, KeySetError, PublicKey, SigningKey, SigningKeyError, Standing};
+pub use verifier::{CacheFigures, TokenRefusal, Verifier};
+
+/// Longest compact form that is looked at, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// Clocks may differ by this much; times are accepted that far off.
+pub const LEEWAY: SignedDuration = SignedDuration::from_secs(30);
+/// Most models one token names.
+pub const MODELS_MAX: usize = 64;
+/// Most authentication methods one token names.
+pub const METHODS_MAX: usize = 8;
+
+/// Which plane a token serves on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Profile {
+    /// The data plane: the gateway.
+    Access,
+    /// The control plane: the API.
+    Control,
+}
+
+/// What tells the tokens of one profile from those of another.
+#[derive(Debug, Clone, Copy)]
+pub struct ProfileRow {
+    pub profile: Profile,
+    pub name: &'static str,
+    /// The exact `typ` header.
+    pub typ: &'static str,
+    /// No token lives longer, whatever its privileges.
+    pub ttl_max: SignedDuration,
+}
+
+pub const PROFILES: [ProfileRow; 2] = [ACCESS, CONTROL];
+
+const ACCESS: ProfileRow = ProfileRow {
+    profile: Profile::Access,
+    name: "access",
+    typ: "at+jwt",
+    ttl_max: SignedDuration::from_mins(10),
+};
+
+const CONTROL: ProfileRow = ProfileRow {
+    profile: Profile::Control,
+    name: "control",
+    typ: "mw-control+jwt",
+    ttl_max: SignedDuration::from_mins(10),
+};
+
+impl Profile {
+    pub const ALL: [Self; 2] = [Self::Access, Self::Control];
+
+    pub const fn row(self) -> &'static ProfileRow {
+        match self {
+            Self::Access => &ACCESS,
+            Self::Control => &CONTROL,
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.row().name)
+    }
+}
+
+/// How long a token with these rights lives: as long as the shortest of its privileges allows.
+pub fn ttl(profile: Profile, rights: &Rights) -> SignedDuration {
+    let shortest = rights.privileges.iter().map(|privilege| ttl_of(*privilege)).min();
+    shortest.unwrap_or(profile.row().ttl_max).min(profile.row().ttl_max)
+}
+
+const fn ttl_of(privilege: Privilege) -> SignedDuration {
+    match privilege {
+        Privilege::SelfService | Privilege::ReadOnly => SignedDuration::from_mins(10),
+        Privilege::Inference | Privilege::InferenceSensitive => SignedDuration::from_mins(5),
+        Privilege::Experiment
+        | Privilege::Registry
+        | Privilege::Retraining
+        | Privilege::Export
+        | Privilege::DataExport
+        | Privilege::Deploy
+        | Privilege::Govern
+        | Privilege::Audit => SignedDuration::from_mins(2),
+    }
+}
