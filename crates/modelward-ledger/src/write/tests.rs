@@ -1,0 +1,4 @@
+mod fixture;
+mod ledger;
+
+pub(super) use fixture::{decision, open, small};

@@ -1,0 +1,119 @@
+//! The promise of a receipt.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+use modelward_seal::Digest;
+
+/// An entry is on disk at this index. Its inclusion proof exists once the next checkpoint is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Receipt {
+    pub index: u64,
+    pub leaf_hash: Digest,
+}
+
+/// Why an accepted entry did not become durable. Whatever waited for it must not be released.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerFailed {
+    #[error("the ledger failed and accepts nothing more until it is restarted: {reason}")]
+    Poisoned { reason: Arc<str> },
+    #[error("the disk is full; what is left is kept for entries that take rights away")]
+    NoSpace,
+    #[error("the ledger was closed before the entry was written")]
+    Closed,
+}
+
+/// Resolves when the entry is durable, by [`Ticket::wait`] or by awaiting it in any runtime.
+///
+/// Dropping it changes nothing: the entry is written all the same.
+#[derive(Debug)]
+#[must_use = "an entry is recorded only once its ticket resolves to a receipt"]
+pub struct Ticket(Arc<Slot>);
+
+/// The sequencer's half.
+#[derive(Debug, Default)]
+pub(crate) struct Slot(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    outcome: Option<Result<Receipt, LedgerFailed>>,
+    waker: Option<Waker>,
+}
+
+impl Ticket {
+    pub(crate) fn new() -> (Self, Arc<Slot>) {
+        let slot = Arc::new(Slot::default());
+        (Self(Arc::clone(&slot)), slot)
+    }
+
+    /// Blocks the thread until the entry is durable or the ledger has failed.
+    pub fn wait(mut self) -> Result<Receipt, LedgerFailed> {
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            match Pin::new(&mut self).poll(&mut context) {
+                Poll::Ready(outcome) => return outcome,
+                Poll::Pending => std::thread::park(),
+            }
+        }
+    }
+
+    /// The outcome, if it is known already.
+    pub fn try_outcome(&self) -> Option<Result<Receipt, LedgerFailed>> {
+        self.0.state().outcome.clone()
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<Receipt, LedgerFailed>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.0.state();
+        if let Some(outcome) = &state.outcome {
+            return Poll::Ready(outcome.clone());
+        }
+        match &mut state.waker {
+            Some(waker) => waker.clone_from(context.waker()),
+            empty => *empty = Some(context.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl Slot {
+    /// Resolves the ticket; the first resolution holds.
+    pub(crate) fn resolve(&self, outcome: Result<Receipt, LedgerFailed>) {
+        let waker = {
+            let mut state = self.state();
+            if state.outcome.is_none() {
+                state.outcome = Some(outcome);
+            }
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// If the sequencer dies without an answer, nobody may wait for ever, and nobody may take silence for a yes.
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.resolve(Err(LedgerFailed::Closed));
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
