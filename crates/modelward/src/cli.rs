@@ -1,8 +1,27 @@
 //! The command line: one file per command.
 
+mod api;
+mod apply;
+mod ask;
+mod can;
 mod completions;
 mod config;
+mod enrol;
+mod explain;
+mod grant;
+mod invite;
+mod key;
+mod ledger;
+mod login;
+mod logout;
+mod matrix;
+mod progress;
 mod reference;
+mod revoke;
+mod time;
+mod token;
+mod view;
+mod whoami;
 
 use std::process::ExitCode;
 
@@ -30,6 +49,23 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Enrol(enrol::Args),
+    Login(login::Args),
+    Logout(logout::Args),
+    Whoami(whoami::Args),
+    Token(token::Args),
+    Invite(invite::Args),
+    Apply(apply::Args),
+    Grant(Box<grant::Args>),
+    Revoke(revoke::Args),
+    Can(Box<can::Args>),
+    WhoCan(can::WhoArgs),
+    Explain(explain::Args),
+    Matrix(matrix::Args),
+    #[command(subcommand)]
+    Key(key::Command),
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     #[command(subcommand)]
     Config(config::Command),
     Completions(completions::Args),
@@ -66,6 +102,21 @@ pub fn main() -> ExitCode {
 
 fn run(context: &Context, command: Command) -> Outcome {
     match command {
+        Command::Enrol(args) => enrol::run(context, args),
+        Command::Login(args) => login::run(context, args),
+        Command::Logout(args) => logout::run(context, &args),
+        Command::Whoami(args) => whoami::run(context, &args),
+        Command::Token(args) => token::run(context, &args),
+        Command::Invite(args) => invite::run(context, args),
+        Command::Apply(args) => apply::run(context, &args),
+        Command::Grant(args) => grant::run(context, *args),
+        Command::Revoke(args) => revoke::run(context, args),
+        Command::Can(args) => can::run(context, *args),
+        Command::WhoCan(args) => can::who(context, args),
+        Command::Explain(args) => explain::run(context, &args),
+        Command::Matrix(args) => matrix::run(context, args),
+        Command::Key(command) => key::run(context, command),
+        Command::Ledger(command) => ledger::run(context, command),
         Command::Config(command) => config::run(context, command),
         Command::Completions(args) => completions::run(&args),
     }

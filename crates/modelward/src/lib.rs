@@ -5,7 +5,11 @@
 //! Start at [`cli`] for what a person types, at [`config`] for what an operator writes.
 
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
+pub mod credentials;
 pub mod exit;
+pub mod keys;
 pub mod output;
+pub mod private;

@@ -113,6 +113,13 @@ impl Terminal {
         if failure.is_broken_pipe() {
             return;
         }
+        if self.json {
+            let error = serde_json::json!({
+                "error": { "message": failure.message(), "hints": failure.hints(), "exit": failure.exit.code() }
+            });
+            self.note(&error.to_string());
+            return;
+        }
         self.note(&format!("error: {}", clean(failure.message())));
         for hint in failure.hints() {
             self.hint(&clean(hint));

@@ -1,50 +1,33 @@
-//! The binary, spawned with an environment of its own.
+//! What works without a server.
 
-use std::path::Path;
-use std::process::{Command, Output};
-
-fn modelward(folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_modelward"));
-    command.args(args).current_dir(folder).env_clear().env("HOME", folder);
-    command.output().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use crate::stage::Stage;
 
 #[test]
 fn a_command_nobody_knows_is_a_usage_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = modelward(folder.path(), &["conquer"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(stdout(&output).is_empty(), "data goes to stdout, all else to stderr");
+    let said = Stage::new().run(&["conquer"]);
+    assert_eq!(said.code, 2);
+    assert!(said.stdout.is_empty(), "data goes to stdout, all else to stderr");
 }
 
 #[test]
 fn a_configuration_that_cannot_be_used_is_a_usage_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("modelward.toml");
-    std::fs::write(&file, "gatway = 3\n").unwrap();
-    let output = modelward(folder.path(), &["config", "check", "--config", "modelward.toml"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("error: unknown key `gatway`\n  --> modelward.toml:1:1"), "{output:?}");
+    let stage = Stage::new();
+    stage.write("modelward.toml", "gatway = 3\n");
+    let said = stage.run(&["config", "check", "--config", "modelward.toml"]);
+    assert_eq!(said.code, 2);
+    assert!(said.stderr.contains("error: unknown key `gatway`\n  --> modelward.toml:1:1"), "{}", said.stderr);
 
-    let missing = modelward(folder.path(), &["config", "check"]);
-    assert_eq!(missing.status.code(), Some(2));
-    assert!(stderr(&missing).contains("hint: `modelward init`"), "{missing:?}");
+    let missing = stage.run(&["config", "check"]);
+    assert_eq!(missing.code, 2);
+    assert!(missing.stderr.contains("hint: `modelward init`"), "{}", missing.stderr);
 }
 
 #[test]
 fn values_in_force_are_data() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("m.toml"), "drain_timeout = '5s'\n").unwrap();
-    let output = modelward(folder.path(), &["config", "check", "--config", "m.toml", "--json"]);
-    let values: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let stage = Stage::new();
+    stage.write("m.toml", "drain_timeout = '5s'\n");
+    let said = stage.run(&["config", "check", "--config", "m.toml", "--json"]);
+    let values: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
     let drain = values.as_array().unwrap().iter().find(|value| value["key"] == "drain_timeout").unwrap();
     assert_eq!(drain["value"], "\"5s\"");
     assert_eq!(drain["from"], "file, 1:1");
@@ -52,9 +35,8 @@ fn values_in_force_are_data() {
 
 #[test]
 fn every_shell_gets_a_script() {
-    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let output = modelward(folder.path(), &["completions", shell]);
-        assert!(stdout(&output).contains("modelward"), "{shell}");
+        assert!(stage.run(&["completions", shell]).stdout.contains("modelward"), "{shell}");
     }
 }

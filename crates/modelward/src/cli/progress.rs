@@ -1,0 +1,22 @@
+//! Progress on stderr, where somebody watches.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
+use crate::output::Terminal;
+
+/// Work of unknown length.
+pub(super) fn spinner(terminal: &Terminal, what: &'static str) -> ProgressBar {
+    let bar = bar(terminal, ProgressBar::new_spinner());
+    bar.set_message(what);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+fn bar(terminal: &Terminal, bar: ProgressBar) -> ProgressBar {
+    if !terminal.draws_progress() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar
+}

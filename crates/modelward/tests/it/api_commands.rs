@@ -1,0 +1,233 @@
+//! Commands against a control plane of canned answers: what is sent, what is shown, how it exits.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use crate::stage::{Server, Stage};
+
+const PERSON: &str = "pe_00000000000000000000000001";
+const SECRET: &str = "mws_0123456789abcdef";
+
+fn session() -> Value {
+    json!({
+        "id": "se_00000000000000000000000001", "current": true, "strength": 2, "methods": ["pwd", "otp"],
+        "authenticated_at": "2026-11-20T08:00:00Z", "created_at": "2026-11-20T08:00:00Z",
+        "last_seen_at": "2026-11-20T08:00:00Z", "idle_until": "2026-11-20T08:30:00Z",
+        "expires_at": "2026-11-20T20:00:00Z", "user_agent": "modelward"
+    })
+}
+
+fn dana() -> Value {
+    json!({ "kind": "person", "id": PERSON, "name": "dana", "display_name": "Dana Osei" })
+}
+
+fn logged_in() -> Value {
+    json!({ "session_secret": SECRET, "session": session(), "person": dana() })
+}
+
+fn sign_in(stage: &Stage, server: &Server) {
+    let said = stage.run_with(
+        &["login", "dana", "--server", &server.url, "--password-stdin", "--totp", "123456"],
+        "correct horse battery\n",
+    );
+    assert_eq!(said.code, 0, "{}", said.stderr);
+}
+
+#[test]
+fn a_sign_in_is_kept_where_nobody_else_can_read_it() {
+    let stage = Stage::new();
+    let server = Server::answering(vec![(200, logged_in()), (200, json!({ "session": session()["id"] }))]);
+    sign_in(&stage, &server);
+    let sent = server.requests();
+    assert_eq!(sent[0].line, "POST /api/v1/login");
+    let body: Value = serde_json::from_str(&sent[0].body).unwrap();
+    assert_eq!(body, json!({ "name": "dana", "password": "correct horse battery", "totp": "123456" }));
+
+    let file = stage.path(".config/modelward/credentials.json");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+
+    // The server signed in to is where the next command goes.
+    let said = stage.run(&["logout"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_eq!(server.requests()[1].authorization.as_deref(), Some(format!("Bearer {SECRET}").as_str()));
+    assert!(!std::fs::read_to_string(&file).unwrap().contains(SECRET));
+}
+
+#[test]
+fn a_session_others_can_read_is_not_used() {
+    let stage = Stage::new();
+    let server = Server::answering(vec![(200, logged_in())]);
+    sign_in(&stage, &server);
+    let file = stage.path(".config/modelward/credentials.json");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let said = stage.run(&["whoami"]);
+    assert_eq!(said.code, 1);
+    assert!(said.stderr.contains("hint: chmod go-rwx"), "{}", said.stderr);
+}
+
+#[test]
+fn nobody_signed_in_exits_with_4() {
+    let stage = Stage::new();
+    let said = stage.run(&["whoami"]);
+    assert_eq!(said.code, 4);
+    expect![[r#"
+        error: nobody is signed in at `http://127.0.0.1:7080`
+        hint: sign in with `modelward login`
+    "#]]
+    .assert_eq(&said.stderr);
+}
+
+#[test]
+fn a_server_that_is_not_there_exits_with_5() {
+    let stage = Stage::new();
+    // Port 9 of loopback: reserved for discard, and nobody runs that.
+    let args = ["login", "dana", "--server", "http://127.0.0.1:9", "--password-stdin", "--totp", "123456"];
+    let said = stage.run_with(&args, "correct horse battery\n");
+    assert_eq!(said.code, 5, "{}", said.stderr);
+    assert!(said.stderr.contains("hint: is `modelward serve` running?"), "{}", said.stderr);
+    assert!(!said.stderr.contains("correct"));
+}
+
+#[test]
+fn a_password_is_never_sent_in_plain_text() {
+    let stage = Stage::new();
+    let args = ["login", "dana", "--server", "http://example.org", "--password-stdin", "--totp", "1"];
+    let said = stage.run_with(&args, "correct horse battery\n");
+    assert_eq!(said.code, 2);
+    assert!(said.stderr.contains("plain text"), "{}", said.stderr);
+}
+
+#[test]
+fn a_denial_exits_with_3_and_says_how_to_go_on() {
+    let stage = Stage::new();
+    let denied = json!({ "error": {
+        "code": "denied", "message": "you may not give grants", "hint": "ask for a grant of `govern`",
+        "decision": "de_00000000000000000000000002"
+    }});
+    let server = Server::answering(vec![(200, logged_in()), (403, denied)]);
+    sign_in(&stage, &server);
+    let said =
+        stage.run(&["grant", "group:analysts", "inference", "fraud", "--for", "8h", "--max-uses", "3"]);
+    assert_eq!(said.code, 3);
+    assert!(said.stdout.is_empty());
+    expect![[r#"
+        error: you may not give grants
+        hint: ask for a grant of `govern`
+        hint: `modelward explain de_00000000000000000000000002` says why
+    "#]]
+    .assert_eq(&said.stderr);
+    let body: Value = serde_json::from_str(&server.requests()[1].body).unwrap();
+    assert_eq!(body["conditions"], json!({ "max_uses": 3 }));
+    assert_eq!(body["grantee"], "group:analysts");
+}
+
+#[test]
+fn a_refusal_in_json_is_json_on_stderr() {
+    let stage = Stage::new();
+    let refused = json!({ "error": { "code": "refused", "message": "every grant needs a request by now" } });
+    let server = Server::answering(vec![(200, logged_in()), (422, refused)]);
+    sign_in(&stage, &server);
+    let said = stage.run(&["grant", "dana", "govern", "platform", "--for", "1h", "--json"]);
+    assert_eq!(said.code, 3);
+    let error: Value = serde_json::from_str(&said.stderr).unwrap();
+    assert_eq!(error["error"]["message"], "every grant needs a request by now");
+    assert_eq!(error["error"]["exit"], 3);
+}
+
+#[test]
+fn a_token_is_the_only_thing_on_stdout() {
+    let stage = Stage::new();
+    let token = json!({
+        "access_token": "eyJ.a.b", "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "token_type": "Bearer", "expires_in": 300, "scope": "inference", "privileges": ["inference"], "models": []
+    });
+    let server = Server::answering(vec![(200, logged_in()), (200, token)]);
+    sign_in(&stage, &server);
+    let said = stage.run(&["token", "--model", "fraud"]);
+    assert_eq!(said.stdout, "eyJ.a.b\n");
+    let form = &server.requests()[1].body;
+    assert!(form.contains("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange"), "{form}");
+    assert!(form.contains(&format!("subject_token={SECRET}")) && form.contains("models=fraud"), "{form}");
+}
+
+#[test]
+fn can_answers_with_its_exit_code() {
+    let stage = Stage::new();
+    let answer = json!({
+        "allowed": false, "outcome": "not-permitted",
+        "sentence": "You hold no grant that lets you download weights of fraud/3.",
+        "question": {
+            "principal": dana(), "action": "downloadWeights", "privilege": "export", "phrase": "download weights",
+            "resource": { "kind": "version", "name": "fraud/3" }, "environment": "production",
+            "at": "2026-11-20T08:00:00Z"
+        },
+        "facts": [], "obligations": [], "held_fields": [], "determining": [],
+        "remedies": [{ "kind": "grant", "text": "a grant of `export` on fraud/3" }],
+        "decision": "de_00000000000000000000000002", "revision": 7
+    });
+    let server = Server::answering(vec![(200, logged_in()), (200, answer)]);
+    sign_in(&stage, &server);
+    let said = stage.run(&["can", "me", "download weights", "fraud/3"]);
+    assert_eq!(said.code, 3);
+    expect![[r#"
+        deny  You hold no grant that lets you download weights of fraud/3.
+        question      may dana download weights (downloadWeights, export) on fraud/3 in production at 2026-11-20 08:00:00Z
+        outcome       not-permitted
+        would help    a grant of `export` on fraud/3
+    "#]]
+    .assert_eq(&said.stdout);
+    let body: Value = serde_json::from_str(&server.requests()[1].body).unwrap();
+    assert_eq!(body, json!({ "action": "download weights", "resource": "fraud/3" }));
+}
+
+#[test]
+fn apply_shows_the_difference_and_without_a_yes_changes_nothing() {
+    let stage = Stage::new();
+    std::fs::create_dir(stage.path("inventory")).unwrap();
+    stage.write("inventory/a.toml", "[[project]]\nname = 'risk'\n");
+    let planned = json!({
+        "changes": [{ "verb": "add", "kind": "project", "name": "risk", "details": [] }],
+        "not_declared": ["model old"], "dry_run": true
+    });
+    let applied = json!({
+        "changes": [{ "verb": "add", "kind": "project", "name": "risk", "details": [] }],
+        "not_declared": [], "dry_run": false, "revision": 8
+    });
+    let server =
+        Server::answering(vec![(200, logged_in()), (200, planned.clone()), (200, planned), (200, applied)]);
+    sign_in(&stage, &server);
+    let said = stage.run(&["apply", "-f", "inventory"]);
+    assert_eq!(said.code, 1);
+    expect![[r#"
+        + project risk
+          model old is not declared and stays; `--prune` removes it
+        error: nothing was applied
+        hint: `--yes` applies without asking
+    "#]]
+    .assert_eq(&said.stderr);
+
+    let said = stage.run(&["apply", "-f", "inventory", "--yes"]);
+    assert_eq!(said.code, 0);
+    expect![[r#"
+        + project risk
+        applied; revision 8
+    "#]]
+    .assert_eq(&said.stderr);
+    let dry: Vec<bool> = server.requests()[1..]
+        .iter()
+        .map(|request| serde_json::from_str::<Value>(&request.body).unwrap()["dry_run"] == true)
+        .collect();
+    assert_eq!(dry, [true, true, false]);
+}
+
+#[test]
+fn an_answer_that_is_not_of_the_api_is_an_error() {
+    let stage = Stage::new();
+    let server = Server::answering(vec![(200, logged_in()), (200, json!("hello"))]);
+    sign_in(&stage, &server);
+    let said = stage.run(&["whoami"]);
+    assert_eq!(said.code, 1);
+    assert!(said.stderr.contains("not of the control API"), "{}", said.stderr);
+}

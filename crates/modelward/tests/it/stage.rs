@@ -1,0 +1,128 @@
+//! The binary with an environment of its own, and a control plane that answers what a test tells it to.
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A folder to run in.
+pub(crate) struct Stage {
+    folder: tempfile::TempDir,
+}
+
+/// What one run said.
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_modelward"));
+        command.args(args).current_dir(self.folder.path()).env_clear().env("HOME", self.folder.path());
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
+        self.run_with(args, "")
+    }
+
+    /// Runs with this text on standard input.
+    pub(crate) fn run_with(&self, args: &[&str], input: &str) -> Said {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that does not read its input closes it: no reason to fail.
+        let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Said::from(&child.wait_with_output().unwrap())
+    }
+}
+
+impl From<&Output> for Said {
+    fn from(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+        }
+    }
+}
+
+/// A control plane of canned answers, taken in order. Each connection carries one request.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// `POST /api/v1/login`
+    pub(crate) line: String,
+    pub(crate) authorization: Option<String>,
+    pub(crate) body: String,
+}
+
+impl Server {
+    pub(crate) fn answering(answers: Vec<(u16, serde_json::Value)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        thread::spawn(move || {
+            let mut answers: VecDeque<_> = answers.into();
+            for stream in listener.incoming() {
+                let Some((status, body)) = answers.pop_front() else { return };
+                let request = exchange(stream.unwrap(), status, &body.to_string());
+                seen.lock().unwrap().push(request);
+            }
+        });
+        Self { url, requests }
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn exchange(stream: TcpStream, status: u16, body: &str) -> Request {
+    let mut reader = BufReader::new(stream);
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if line.trim().is_empty() {
+            break;
+        }
+        head.push(line.trim().to_owned());
+    }
+    let header = |name: &str| {
+        let found = head.iter().find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}:")))?;
+        Some(found.split_once(':')?.1.trim().to_owned())
+    };
+    let length = header("content-length").map_or(0, |text| text.parse().unwrap());
+    let mut content = vec![0; length];
+    reader.read_exact(&mut content).unwrap();
+    let answer = format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    reader.get_mut().write_all(answer.as_bytes()).unwrap();
+    let line = head.first().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
+    Request { line, authorization: header("authorization"), body: String::from_utf8(content).unwrap() }
+}
