@@ -6,5 +6,6 @@
 //!
 //! Start at [`routes`] for what there is and [`wire`] for what goes over the network.
 
+pub mod console;
 pub mod routes;
 pub mod wire;

@@ -1,0 +1,45 @@
+//! The pages: a template each, with what surrounds it and what it shows.
+
+use askama::Template;
+
+use super::view::{self, Shell};
+
+macro_rules! pages {
+    ($($(#[$doc:meta])* $page:ident: $view:ident, $file:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Template)]
+        #[template(path = $file)]
+        pub struct $page {
+            pub shell: Shell,
+            pub view: view::$view,
+        }
+    )+};
+}
+
+pages! {
+    SignInPage: SignIn, "sign_in.html";
+    EnrolPage: Enrol, "enrol.html";
+    HomePage: Home, "home.html";
+    CanPage: Can, "can.html";
+    ModelsPage: Models, "models.html";
+    ModelPage: Model, "model.html";
+    VersionPage: Version, "version.html";
+    MatrixPage: Matrix, "matrix.html";
+    DecisionsPage: Decisions, "decisions.html";
+    DecisionPage: Decision, "decision.html";
+    GrantsPage: Grants, "grants.html";
+    GrantPage: Grant, "grant.html";
+    SessionsPage: Sessions, "sessions.html";
+    PeoplePage: People, "people.html";
+    LedgerPage: Ledger, "ledger.html";
+    EntryPage: Entry, "entry.html";
+    RefusalPage: Refusal, "refusal.html";
+    ConfirmPage: Confirm, "confirm.html";
+}
+
+/// One row of the feed by itself, as the live feed sends it.
+#[derive(Debug, Template)]
+#[template(path = "row.html")]
+pub struct FeedRow {
+    pub row: view::DecisionRow,
+}

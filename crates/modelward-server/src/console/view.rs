@@ -1,0 +1,671 @@
+//! What each page shows, apart from the domain it was made from: plain values, ready to be written out.
+
+use super::part::{Count, IdChip, Mark, Sparkline, When};
+
+/// What surrounds every page.
+#[derive(Debug, Clone)]
+pub struct Shell {
+    pub title: String,
+    pub section: Section,
+    pub who: Option<Who>,
+    pub theme: Theme,
+    /// The session's token against requests forged by other sites; empty before sign-in.
+    pub csrf: String,
+    /// Path and query of this page, to come back to.
+    pub here: String,
+    pub revision: u64,
+    /// A remark about the installation, shown on every page: grants can still be given directly.
+    pub remark: Option<String>,
+    pub notice: Option<Notice>,
+    pub assets: super::assets::Paths,
+}
+
+/// One way from here to elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Way {
+    pub href: &'static str,
+    pub label: &'static str,
+    pub current: bool,
+}
+
+impl Shell {
+    /// The sections, the same for everybody: a page one may not see says what is missing.
+    pub fn nav(&self) -> Vec<Way> {
+        [
+            (Section::Home, "/", "Home"),
+            (Section::Can, "/can", "Can I?"),
+            (Section::Models, "/models", "Models"),
+            (Section::Matrix, "/matrix", "Matrix"),
+            (Section::Decisions, "/decisions", "Decisions"),
+            (Section::Grants, "/grants", "Grants"),
+            (Section::People, "/people", "People"),
+            (Section::Ledger, "/ledger", "Ledger"),
+        ]
+        .into_iter()
+        .map(|(section, href, label)| Way { href, label, current: section == self.section })
+        .collect()
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Who {
+    pub name: String,
+    pub display_name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    None,
+    Home,
+    Can,
+    Models,
+    Matrix,
+    Decisions,
+    Grants,
+    People,
+    Ledger,
+    Sessions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Theme {
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "light" => Self::Light,
+            "dark" => Self::Dark,
+            _ => Self::System,
+        }
+    }
+
+    /// What the switch goes to next.
+    pub const fn next(self) -> Self {
+        match self {
+            Self::System => Self::Dark,
+            Self::Dark => Self::Light,
+            Self::Light => Self::System,
+        }
+    }
+}
+
+/// What the last action did, or why it did not.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    pub good: bool,
+    pub text: String,
+    pub hint: Option<String>,
+    pub decision: Option<IdChip>,
+}
+
+/// Where a list stands and what else it can be: rows on this page, the way on, exports of exactly this.
+#[derive(Debug, Clone, Default)]
+pub struct Paging {
+    /// `1–50 of 1 204`.
+    pub shown: String,
+    pub previous: Option<String>,
+    pub next: Option<String>,
+    pub csv: Option<String>,
+    pub json: Option<String>,
+    pub complete_to: Option<Count>,
+}
+
+/// One choice in a filter.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    pub value: String,
+    pub label: String,
+    pub chosen: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    pub name: String,
+    /// Where to go afterwards: a path on this site.
+    pub next: String,
+    pub use_recovery: bool,
+    pub problem: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Enrol {
+    Code {
+        name: String,
+        display_name: String,
+        problem: Option<String>,
+    },
+    Authenticator {
+        name: String,
+        enrolment: String,
+        secret: String,
+        otpauth: String,
+        qr: super::qr::Square,
+        problem: Option<String>,
+    },
+    Done {
+        name: String,
+        first: bool,
+        recovery_codes: Vec<String>,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub struct Home {
+    pub display_name: String,
+    pub signed_in: When,
+    pub methods: String,
+    pub session_ends: When,
+    pub groups: String,
+    pub rights: Vec<RightRow>,
+    pub refused: Vec<DecisionRow>,
+    pub operator: Option<Operator>,
+}
+
+/// One live grant as its holder sees it.
+#[derive(Debug, Clone)]
+pub struct RightRow {
+    pub mark: Mark,
+    pub privilege: String,
+    pub means: String,
+    pub scope: String,
+    pub scope_link: Option<String>,
+    pub conditions: Option<String>,
+    pub until: When,
+    pub via: String,
+    pub grant: IdChip,
+}
+
+#[derive(Debug, Clone)]
+pub struct Operator {
+    pub allowed: Count,
+    pub denied: Count,
+    pub per_minute: Sparkline,
+    pub per_minute_last: String,
+    pub reasons: Vec<ReasonRow>,
+    pub enforce_p99: Option<String>,
+    pub ledger_size: Count,
+    pub checkpoint: Option<When>,
+    pub revision: Count,
+    pub bundle: IdChip,
+}
+
+#[derive(Debug, Clone)]
+pub struct ReasonRow {
+    pub reason: String,
+    pub link: String,
+    pub count: Count,
+    /// 0 to 100, for the bar.
+    pub share: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct Can {
+    pub question: String,
+    pub examples: Vec<String>,
+    /// Words the reader may complete to: people, actions, models, environments.
+    pub words: Vec<String>,
+    pub problem: Option<String>,
+    pub answer: Option<Answer>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub allowed: bool,
+    pub headline: String,
+    pub sentence: String,
+    pub understood: Vec<(String, String)>,
+    pub mark: Mark,
+    pub remedies: Vec<Remedy>,
+    pub obligations: Vec<String>,
+    pub facts: Vec<FactRow>,
+    pub policies: Vec<PolicyRow>,
+    pub trace: Vec<Candidate>,
+    pub decision: IdChip,
+    pub revision: Count,
+}
+
+#[derive(Debug, Clone)]
+pub struct Remedy {
+    pub text: String,
+    pub command: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct FactRow {
+    pub name: String,
+    pub value: String,
+    pub source: String,
+    pub age: Option<When>,
+    pub confidence: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct PolicyRow {
+    pub id: String,
+    pub title: String,
+    pub owner: String,
+    /// Lines of its text, each with whether it settled the decision.
+    pub lines: Vec<PolicyLine>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PolicyLine {
+    pub text: String,
+    pub lit: bool,
+}
+
+/// One policy that was tried, for one grant or for none.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub title: String,
+    pub policy: String,
+    pub effect: String,
+    pub verdict: String,
+    pub grant: Option<IdChip>,
+    pub clauses: Vec<Clause>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Clause {
+    pub text: String,
+    /// `true`, `false`, `error` or `not-reached`.
+    pub verdict: String,
+    pub values: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Models {
+    pub query: String,
+    pub rows: Vec<ModelRow>,
+    pub paging: Paging,
+}
+
+#[derive(Debug, Clone)]
+pub struct ModelRow {
+    pub name: String,
+    pub project: String,
+    pub classification: String,
+    pub versions: Count,
+    pub aliases: Vec<String>,
+    pub tags: Vec<String>,
+    pub quarantined: bool,
+    pub mine: Vec<Mark>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub name: String,
+    pub id: IdChip,
+    pub project: String,
+    pub classification: String,
+    pub tags: Vec<String>,
+    pub quarantined: bool,
+    pub on_sensitive_ask: String,
+    /// The card as safe HTML, made by the card renderer only.
+    pub card: Option<super::card::Rendered>,
+    pub versions: Vec<VersionRow>,
+    pub endpoints: Vec<EndpointRow>,
+    pub mine: Vec<Mark>,
+    pub access: Access,
+}
+
+#[derive(Debug, Clone)]
+pub struct VersionRow {
+    pub label: String,
+    pub aliases: Vec<String>,
+    pub digest: Option<IdChip>,
+    pub proven: bool,
+    pub quarantined: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct EndpointRow {
+    pub name: String,
+    pub environment: String,
+    pub protocol: String,
+    pub public_name: String,
+    pub target: String,
+}
+
+/// Who can do what, or why that is not shown.
+#[derive(Debug, Clone)]
+pub enum Access {
+    Rows(Vec<AccessRow>),
+    Hidden,
+}
+
+#[derive(Debug, Clone)]
+pub struct AccessRow {
+    pub name: String,
+    pub kind: String,
+    pub marks: Vec<Mark>,
+    pub until: Option<When>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Version {
+    pub model: String,
+    pub label: String,
+    pub id: IdChip,
+    pub classification: String,
+    pub aliases: Vec<String>,
+    pub digest: Option<IdChip>,
+    pub proven: bool,
+    pub quarantined: bool,
+    pub label_outputs: Vec<String>,
+    pub notes: Option<super::card::Rendered>,
+    pub metrics: Metrics,
+    pub mine: Vec<Mark>,
+    pub access: Access,
+    pub history: History,
+}
+
+#[derive(Debug, Clone)]
+pub enum Metrics {
+    Rows(Vec<(String, String)>),
+    Hidden,
+}
+
+#[derive(Debug, Clone)]
+pub enum History {
+    Rows(Vec<DecisionRow>),
+    Hidden,
+}
+
+#[derive(Debug, Clone)]
+pub struct Matrix {
+    pub environments: Vec<Choice>,
+    pub rows_of: Vec<Choice>,
+    pub networks: Vec<Choice>,
+    pub model: String,
+    pub at: String,
+    pub columns: Vec<String>,
+    pub rows: Vec<MatrixRow>,
+    pub legend: Vec<Legend>,
+    pub paging: Paging,
+    pub bundle: IdChip,
+}
+
+impl Matrix {
+    /// What the first column holds.
+    pub fn row_kind(&self) -> &str {
+        self.rows_of.iter().find(|choice| choice.chosen).map_or("Who", |choice| &choice.label)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct MatrixRow {
+    pub name: String,
+    pub detail: String,
+    pub cells: Vec<Vec<Mark>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Legend {
+    pub mark: Mark,
+    pub name: String,
+    pub means: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Decisions {
+    /// Only the reader's own, because more needs `audit`.
+    pub own_only: bool,
+    pub whose_all: bool,
+    pub can_see_all: bool,
+    pub principal: String,
+    pub resource: String,
+    pub privileges: Vec<Choice>,
+    pub verdicts: Vec<Choice>,
+    pub own_account: bool,
+    pub rows: Vec<DecisionRow>,
+    pub paging: Paging,
+    /// Address of the live feed with the same filters; absent on older pages.
+    pub stream: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct DecisionRow {
+    pub link: String,
+    pub at: When,
+    pub allowed: bool,
+    pub outcome: String,
+    pub principal: String,
+    pub mark: Mark,
+    pub action: String,
+    pub resource: String,
+    pub environment: String,
+    pub sentence: String,
+    pub count: u64,
+}
+
+#[derive(Debug, Clone)]
+pub struct Decision {
+    pub id: IdChip,
+    pub allowed: bool,
+    pub outcome: String,
+    pub sentence: String,
+    pub at: When,
+    pub principal: String,
+    pub phrase: String,
+    pub action: String,
+    pub mark: Mark,
+    pub resource: String,
+    pub environment: String,
+    pub grant: Option<IdChip>,
+    pub covering: Vec<IdChip>,
+    pub remedies: Vec<Remedy>,
+    pub obligations: Vec<String>,
+    pub held_fields: Vec<String>,
+    pub facts: Vec<FactRow>,
+    pub policies: Vec<PolicyRow>,
+    pub trace: Vec<Candidate>,
+    pub afterwards: Option<String>,
+    pub proof: Proof,
+    pub revision: Count,
+    pub bundle: IdChip,
+    pub schema: IdChip,
+    pub can_link: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Proof {
+    pub index: u64,
+    pub index_shown: Count,
+    pub leaf_hash: IdChip,
+    pub tree_size: Option<Count>,
+    pub text: Option<String>,
+    pub command: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Grants {
+    pub all: bool,
+    pub can_see_all: bool,
+    pub can_give: bool,
+    pub open: bool,
+    pub rule: String,
+    pub grantee: String,
+    pub scope: String,
+    pub privileges: Vec<Choice>,
+    pub states: Vec<Choice>,
+    pub rows: Vec<GrantRow>,
+    pub paging: Paging,
+    pub give: GiveForm,
+}
+
+/// What was typed into the form, to be shown again beside the problem.
+#[derive(Debug, Clone, Default)]
+pub struct GiveForm {
+    pub grantee: String,
+    pub scope: String,
+    pub privileges: Vec<Choice>,
+    pub environment: String,
+    pub days: String,
+    pub problem: Option<String>,
+    pub expanded: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct GrantRow {
+    pub id: IdChip,
+    pub link: String,
+    pub grantee: String,
+    pub grantee_kind: String,
+    pub mark: Mark,
+    pub privilege: String,
+    pub scope: String,
+    pub conditions: Option<String>,
+    pub state: String,
+    pub until: When,
+    pub origin: String,
+    pub uses: Option<String>,
+}
+
+/// One grant, and what ending it would do.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    pub row: GrantRow,
+    pub from: When,
+    pub means: String,
+    pub actions: Vec<String>,
+    pub end: Option<EndGrant>,
+}
+
+#[derive(Debug, Clone)]
+pub struct EndGrant {
+    /// `revoke`, or `give back` for one's own.
+    pub verb: String,
+    /// In numbers: "ends the right for 3 people, 1 of them keeps it by another grant; cuts 2 open streams".
+    pub effect: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    pub rows: Vec<SessionRow>,
+}
+
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    pub id: IdChip,
+    pub current: bool,
+    pub user_agent: String,
+    pub strength: String,
+    pub signed_in: When,
+    pub last_seen: When,
+    pub ends: When,
+}
+
+#[derive(Debug, Clone)]
+pub struct People {
+    pub rows: Vec<PersonRow>,
+    pub groups: Vec<GroupRow>,
+    pub machines: Vec<MachineRow>,
+    pub can_manage: bool,
+    pub invited: Option<InvitedCode>,
+    pub invite_name: String,
+    pub invite_groups: String,
+    pub paging: Paging,
+}
+
+#[derive(Debug, Clone)]
+pub struct PersonRow {
+    pub name: String,
+    pub display_name: String,
+    pub clearance: String,
+    pub active: bool,
+    pub groups: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct GroupRow {
+    pub name: String,
+    pub parents: Vec<String>,
+    pub members: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct MachineRow {
+    pub name: String,
+    pub owner: String,
+    pub clearance: String,
+    pub active: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct InvitedCode {
+    pub name: String,
+    pub code: String,
+    pub expires: When,
+}
+
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    pub origin: String,
+    pub size: Count,
+    pub checkpoint_size: Count,
+    pub checkpoint_at: Option<When>,
+    pub root: String,
+    pub verifier_key: String,
+    pub checkpoint: String,
+    pub rows: Vec<EntryRow>,
+    pub paging: Paging,
+}
+
+#[derive(Debug, Clone)]
+pub struct EntryRow {
+    pub index: u64,
+    pub index_shown: Count,
+    pub at: When,
+    pub kind: String,
+    pub summary: String,
+    pub leaf_hash: IdChip,
+}
+
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub index: u64,
+    pub index_shown: Count,
+    pub kind: String,
+    pub at: When,
+    /// The entry's JSON with line breaks.
+    pub json: String,
+    pub decision_link: Option<String>,
+    pub proof: Proof,
+    pub previous: Option<u64>,
+    pub next: Option<u64>,
+}
+
+/// A page that says no, or that something went wrong.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    pub status: u16,
+    pub headline: String,
+    pub text: String,
+    pub hint: Option<String>,
+    pub decision: Option<IdChip>,
+}
+
+/// A list to agree on before something ends.
+#[derive(Debug, Clone)]
+pub struct Confirm {
+    pub headline: String,
+    pub effect: String,
+    pub undo: String,
+    pub action: String,
+    pub verb: String,
+    pub back: String,
+}
