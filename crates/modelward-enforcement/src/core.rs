@@ -1,0 +1,153 @@
+//! What all handles of one enforcement point share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use modelward_decision::vocabulary::{Action, DecisionId};
+use modelward_decision::{Obligation, Request};
+use modelward_ledger::entry::EntryDraft;
+use modelward_ledger::{Lane, LedgerSink, Ticket};
+use modelward_seal::source::{Clock, Ids};
+
+use crate::denial::{Denial, NoPermit, Reason, Unavailable};
+use crate::entry;
+use crate::flood::Flood;
+use crate::observer::Observer;
+use crate::operation::{Peer, Trace};
+use crate::rate::Rates;
+use crate::reservations::{Reservation, Reservations, ReserveError, Wanted};
+use crate::snapshots::Snapshots;
+use crate::standing::{End, Standing};
+use crate::streams::Streams;
+
+/// How many bytes of a budget a request sets aside when nobody says how many it needs.
+const BYTES_SET_ASIDE: u64 = 16 * 1024 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) snapshots: Snapshots,
+    pub(crate) ledger: Arc<dyn LedgerSink>,
+    pub(crate) reservations: Arc<Reservations>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) rates: Rates,
+    pub(crate) streams: Streams,
+    pub(crate) flood: Flood,
+    /// The ledger could not take the last entry it was offered.
+    pub(crate) failing: AtomicBool,
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.flood.flush(self, true);
+    }
+}
+
+/// Why something allowed goes no further.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    Denied(Reason),
+    Unavailable(Unavailable),
+}
+
+impl Core {
+    pub(crate) fn next_id(&self) -> DecisionId {
+        DecisionId::from_uuid(self.ids.uuid())
+    }
+
+    pub(crate) fn submit(&self, lane: Lane, draft: EntryDraft) -> Result<Ticket, Unavailable> {
+        let result = self.ledger.submit(lane, draft).map_err(|error| entry::not_taken(&error));
+        let is_failing = matches!(result, Err(Unavailable::LedgerFailed));
+        if is_failing != self.failing.load(Ordering::Relaxed) {
+            self.failing.store(is_failing, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// Whether the ledger failed to take the last entry it was offered.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    /// Counts against rates and sets aside what the grant limits.
+    pub(crate) async fn reserve(&self, standing: &Standing) -> Result<Reservation, Stopped> {
+        let decision = standing.decision();
+        let now = self.clock.now();
+        for obligation in &decision.obligations {
+            if let Obligation::Rate { per_minute } = obligation {
+                let key = (decision.principal.bits(), decision.resource.bits());
+                self.rates.take(key, *per_minute, now).map_err(|too_fast| {
+                    let retry_after_seconds = too_fast.retry_after_seconds;
+                    Stopped::Denied(Reason::Rate { per_minute: *per_minute, retry_after_seconds })
+                })?;
+            }
+        }
+        let Some(id) = decision.grant else { return Ok(Reservation::unlimited()) };
+        let snapshot = self.snapshots.latest().snapshot;
+        let Some(grant) = snapshot.grant(id) else {
+            return Err(Stopped::Denied(Reason::Ended(End::GrantRevoked)));
+        };
+        let wanted = match standing.request().facts.ask.bytes {
+            Some(bytes) => Wanted::AtMost(bytes),
+            None => Wanted::Unknown { up_to: BYTES_SET_ASIDE },
+        };
+        self.reservations.reserve(grant, wanted, now).await.map_err(|error| match error {
+            ReserveError::Exhausted { grant, budget } => Stopped::Denied(Reason::Budget { grant, budget }),
+            ReserveError::Unavailable => Stopped::Unavailable(Unavailable::Counters),
+        })
+    }
+
+    /// Whether the right ended by the newest state of the world.
+    pub(crate) fn end_of(&self, standing: &Standing) -> Option<End> {
+        if !self.snapshots.is_open() {
+            return Some(End::Unavailable);
+        }
+        standing.end(&self.snapshots.latest().snapshot, self.clock.now())
+    }
+
+    /// Records a denial and gives it back.
+    pub(crate) fn deny(&self, denial: Denial, request: &Request, peer: &Peer, trace: &Trace) -> NoPermit {
+        self.observe_denial(&denial);
+        // The session, not the principal: counts name nobody.
+        let source = format!("{} {}", peer.as_str(), request.facts.session.id);
+        let reason = format!("{} {}", request.action.as_str(), denial.decision().outcome.as_str());
+        match self.flood.denied(self, &source, &reason, || entry::denial(&denial, request, trace)) {
+            Ok(()) => NoPermit::Denied(Box::new(denial)),
+            // A denial that waits for room is still a denial; one that can never be recorded explains nothing.
+            Err(Unavailable::LedgerFull) => {
+                self.observer.unrecorded("denial");
+                NoPermit::Denied(Box::new(denial))
+            }
+            Err(why) => self.unavailable(why),
+        }
+    }
+
+    pub(crate) fn observe_denial(&self, denial: &Denial) {
+        let decision = denial.decision();
+        self.observer.denied(decision.action, decision.outcome, denial.reason());
+    }
+
+    pub(crate) fn unavailable(&self, why: Unavailable) -> NoPermit {
+        self.observer.unavailable(why);
+        NoPermit::Unavailable(why)
+    }
+}
+
+/// Whether an action only ever takes rights away. Such a command may use what the ledger keeps back from all others,
+/// so an action not named here is merely not preferred.
+pub(crate) const fn narrows(action: Action) -> bool {
+    matches!(
+        action,
+        Action::RevokeAccess
+            | Action::DropGrant
+            | Action::EndSession
+            | Action::EndSessions
+            | Action::SetLock
+            | Action::QuarantineVersion
+            | Action::UndeployEndpoint
+            | Action::UnloadModel
+            | Action::CancelTraining
+            | Action::Classify
+    )
+}

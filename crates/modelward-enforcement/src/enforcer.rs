@@ -1,0 +1,304 @@
+//! The one door: every request of both planes comes in here, and leaves with a permit or without.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use jiff::Timestamp;
+use modelward_decision::vocabulary::{DecisionId, Facts, PrincipalRef, Privilege};
+use modelward_decision::{Decision, Obligation, Outcome, Request, Snapshot, decide};
+use modelward_identity::Authenticated;
+use modelward_ledger::LedgerSink;
+use modelward_seal::source::{Clock, Ids};
+use tokio::time::Instant;
+
+use crate::capability::Capabilities;
+use crate::chain::{ByClass, Decided, Durable, Permit, Recording, Verdict};
+use crate::core::Core;
+use crate::denial::{Denial, NoPermit, Reason, Unavailable};
+use crate::entry;
+use crate::flood::{self, Flood};
+use crate::observer::Observer;
+use crate::operation::{Operation, ReleaseClass, Situation};
+use crate::rate::Rates;
+use crate::rejection::Rejection;
+use crate::reservations::Reservations;
+use crate::snapshots::Snapshots;
+use crate::standing::{Standing, credential_end};
+use crate::streams::{StreamGuard, Streams};
+
+/// An enforcement point. Cheap to clone; clones share everything but their capabilities.
+#[derive(Debug, Clone)]
+pub struct Enforcer {
+    core: Arc<Core>,
+    capabilities: Capabilities,
+}
+
+/// What an enforcement point is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub snapshots: Snapshots,
+    pub ledger: Arc<dyn LedgerSink>,
+    pub reservations: Arc<Reservations>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub observer: Arc<dyn Observer>,
+}
+
+/// A permitted operation, with its record as far as its release class demands.
+#[derive(Debug)]
+pub struct Enforced<P> {
+    pub permit: Permit<P>,
+    pub record: Record,
+}
+
+/// The record of a permitted operation.
+#[derive(Debug)]
+#[must_use = "nothing can be disclosed without the record"]
+pub enum Record {
+    /// On disk already, because the operation had to wait for it.
+    Durable(Durable),
+    /// On its way there, because the operation changes nothing.
+    Recording(Recording),
+}
+
+impl Enforcer {
+    /// Starts enforcing, with the task that cuts streams and the one that counts denials.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub fn start(parts: Parts) -> Self {
+        let Parts { snapshots, ledger, reservations, clock, ids, observer } = parts;
+        let streams = Streams::new(Arc::clone(&clock), Arc::clone(&observer));
+        drop(tokio::spawn(streams.watch(snapshots.clone())));
+        let core = Arc::new(Core {
+            snapshots,
+            ledger,
+            reservations,
+            clock,
+            ids,
+            observer,
+            rates: Rates::default(),
+            streams,
+            flood: Flood::new(),
+            failing: AtomicBool::new(false),
+        });
+        drop(tokio::spawn(flood::flushing(Arc::downgrade(&core))));
+        Self { core, capabilities: Capabilities::NONE }
+    }
+
+    /// The same enforcement point for callers that can do these obligations.
+    #[must_use]
+    pub fn able_to(&self, capabilities: Capabilities) -> Self {
+        Self { core: Arc::clone(&self.core), capabilities }
+    }
+
+    /// The newest state of the world.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.core.snapshots.latest().snapshot
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.core.clock.now()
+    }
+
+    /// Whether a permit could be given now, for readiness probes.
+    pub fn ready(&self) -> Result<(), Unavailable> {
+        if !self.core.snapshots.is_open() {
+            return Err(Unavailable::Snapshot);
+        }
+        if self.core.is_failing() {
+            return Err(Unavailable::LedgerFailed);
+        }
+        if !self.core.reservations.is_healthy() {
+            return Err(Unavailable::Counters);
+        }
+        Ok(())
+    }
+
+    /// Decides one operation. Nothing is recorded or reserved yet; see [`Decided::queue`].
+    pub fn decide<P>(
+        &self,
+        who: &Authenticated,
+        operation: Operation<P>,
+        situation: &Situation,
+    ) -> Decided<P> {
+        let Operation { action, resource, release, ask, trace, payload } = operation;
+        let now = self.core.clock.now();
+        let facts = Facts {
+            now,
+            environment: situation.environment.clone(),
+            endpoint: situation.endpoint,
+            session: Arc::clone(who.session()),
+            device: situation.device.clone(),
+            network: situation.network.clone(),
+            place: situation.place.clone(),
+            risk: situation.risk.clone(),
+            ask,
+        };
+        let request = Request { principal: who.principal(), action, resource, facts };
+        Decided {
+            core: Arc::clone(&self.core),
+            class: release,
+            verdict: self.verdict(who, request, now),
+            peer: situation.peer.clone(),
+            trace,
+            payload,
+        }
+    }
+
+    fn verdict(&self, who: &Authenticated, request: Request, now: Timestamp) -> Verdict {
+        if !self.core.snapshots.is_open() {
+            return Verdict::Unavailable(Unavailable::Snapshot);
+        }
+        let snapshot = self.core.snapshots.latest().snapshot;
+        let id = self.core.next_id();
+        let decision = match credential_end(who, &snapshot, now) {
+            Some(end) => {
+                let denial = Denial::new(undecided(&snapshot, &request, id), Reason::Credential(end));
+                return Verdict::Denied(Box::new((denial, request)));
+            }
+            None => self.ask(&snapshot, &request, id),
+        };
+        match self.objection(&decision, &request, &snapshot, now) {
+            Some(reason) => Verdict::Denied(Box::new((Denial::new(decision, reason), request))),
+            None => Verdict::Allowed(Standing::new(who, request, decision, &snapshot)),
+        }
+    }
+
+    fn ask(&self, snapshot: &Snapshot, request: &Request, id: DecisionId) -> Decision {
+        let since = Instant::now();
+        let decision = decide(snapshot, request, id);
+        self.core.observer.decided(decision.action, decision.outcome, since.elapsed());
+        decision
+    }
+
+    /// Why a decision is no ground for a permit, if it is not.
+    fn objection(
+        &self,
+        decision: &Decision,
+        request: &Request,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Option<Reason> {
+        if !decision.is_allow() {
+            return Some(Reason::Policy);
+        }
+        if !rests_on_a_grant(decision, snapshot, now) {
+            tracing::error!(id = %decision.id, "a decision allowed without a live grant of its privilege");
+            return Some(Reason::Unsound);
+        }
+        if let Some(kind) = self.capabilities.missing(&decision.obligations) {
+            return Some(Reason::Capability(kind));
+        }
+        decision.obligations.iter().find_map(|obligation| step_up_missing(obligation, request, now))
+    }
+
+    /// The whole way to a permit. What must be durable first is waited for.
+    ///
+    /// Cancel-safe: dropped half-way, nothing is forwarded, what was set aside goes back, and an entry that was queued
+    /// gets an outcome that says so.
+    pub async fn enforce<P>(
+        &self,
+        who: &Authenticated,
+        operation: Operation<P>,
+        situation: &Situation,
+    ) -> Result<Enforced<P>, NoPermit> {
+        match self.decide(who, operation, situation).queue().await? {
+            ByClass::R0(queued) => {
+                let (permit, durable) = queued.durable().await?.permit()?;
+                Ok(Enforced { permit, record: Record::Durable(durable) })
+            }
+            ByClass::R1(queued) => {
+                let (permit, recording) = queued.permit()?;
+                Ok(Enforced { permit, record: Record::Recording(recording) })
+            }
+        }
+    }
+
+    /// The way of every command to the control plane: durable before it is carried out, whatever it is.
+    pub async fn command<T>(
+        &self,
+        who: &Authenticated,
+        operation: Operation<T>,
+        situation: &Situation,
+    ) -> Result<(Permit<T>, Durable), NoPermit> {
+        let operation = Operation { release: ReleaseClass::R0, ..operation };
+        let queued = self.decide(who, operation, situation).queue().await?;
+        let durable = match queued {
+            ByClass::R0(queued) => queued.durable().await?,
+            ByClass::R1(queued) => queued.durable().await?,
+        };
+        durable.permit()
+    }
+
+    /// Records a request that was turned away before it could be decided, and names its id for the answer.
+    pub fn reject(&self, rejection: &Rejection) -> DecisionId {
+        let id = self.core.next_id();
+        self.core.observer.rejected(rejection.protocol);
+        let (source, reason) = (rejection.peer.as_str(), rejection.kind.as_str());
+        let draft = || Ok(entry::rejection(id, rejection));
+        if self.core.flood.denied(&self.core, source, reason, draft).is_err() {
+            self.core.observer.unrecorded("rejection");
+        }
+        id
+    }
+
+    /// Registers a running stream, to be cut when what it rests on ends.
+    pub fn register(&self, standing: &Standing) -> StreamGuard {
+        self.core.streams.register(standing.clone(), &self.core.snapshots)
+    }
+}
+
+impl Record {
+    /// Waits until the decision is on disk.
+    pub async fn durable(self) -> Result<Durable, NoPermit> {
+        match self {
+            Self::Durable(durable) => Ok(durable),
+            Self::Recording(recording) => recording.durable().await,
+        }
+    }
+}
+
+/// Invariants 1 and 2 once more, on this side of the wall: no allow without a live grant of the action's own privilege,
+/// `Self` excepted by name.
+fn rests_on_a_grant(decision: &Decision, snapshot: &Snapshot, now: Timestamp) -> bool {
+    let privilege = decision.action.privilege();
+    match decision.grant {
+        None => privilege == Privilege::SelfService,
+        Some(id) => {
+            snapshot.grant(id).is_some_and(|grant| grant.privilege == privilege && grant.is_live(now))
+        }
+    }
+}
+
+/// Whether the caller must prove itself again before this obligation is met.
+fn step_up_missing(obligation: &Obligation, request: &Request, now: Timestamp) -> Option<Reason> {
+    let Obligation::StepUp { strength, max_age_seconds } = obligation else { return None };
+    let session = &request.facts.session;
+    let age_seconds = now.duration_since(session.authenticated_at).as_secs();
+    let is_met = session.strength >= *strength && age_seconds <= i64::from(*max_age_seconds);
+    (!is_met).then_some(Reason::StepUp { strength: *strength, max_age_seconds: *max_age_seconds })
+}
+
+/// A decision nobody made, for a credential that proves nothing any more.
+fn undecided(snapshot: &Snapshot, request: &Request, id: DecisionId) -> Decision {
+    let principal: PrincipalRef = request.principal;
+    Decision {
+        id,
+        principal,
+        action: request.action,
+        resource: request.resource,
+        at: request.facts.now,
+        outcome: Outcome::NotPermitted,
+        determining: Vec::new(),
+        grant: None,
+        covering: Vec::new(),
+        obligations: Vec::new(),
+        held_fields: std::collections::BTreeSet::new(),
+        sentence: String::new(),
+        remedies: Vec::new(),
+        revision: snapshot.revision(),
+        bundle: snapshot.bundle().digest(),
+        schema: snapshot.bundle().schema_digest(),
+    }
+}
