@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 
 pub use events::Events;
 pub use trust::TrustError;
+pub(crate) use trust::client_config;
 
 use crate::config::HttpUrl;
 use crate::exit::chain;
@@ -73,7 +74,7 @@ impl Client {
         if !server.is_https() && !server.is_loopback() {
             return Err(ClientError::PlainText(server));
         }
-        let tls = trust::client_config(ca)?;
+        let tls = client_config(ca)?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);

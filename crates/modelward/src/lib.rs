@@ -13,3 +13,5 @@ pub mod exit;
 pub mod keys;
 pub mod output;
 pub mod private;
+pub mod telemetry;
+pub mod tls;
