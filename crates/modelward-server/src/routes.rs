@@ -31,6 +31,10 @@ pub enum Needs {
     Action(Action),
     /// The first action where the request is about the caller's own things, the second otherwise.
     Own { own: Action, others: Action },
+    /// The first of these actions the caller may do; each alone is enough to read this.
+    Either(Action, Action),
+    /// About the caller's own things the first; about others' whichever of the two after it the caller may do.
+    OwnOrEither { own: Action, either: Action, or: Action },
 }
 
 impl Method {
@@ -55,7 +59,7 @@ const fn route(
 
 use Action as A;
 use Method::{Delete, Get, Post};
-use Needs::{Action as Only, Nothing, Own};
+use Needs::{Action as Only, Either, Nothing, Own, OwnOrEither};
 
 /// The list, in the order of the documentation.
 pub const ROUTES: &[Route] = &[
@@ -79,7 +83,7 @@ pub const ROUTES: &[Route] = &[
     route(
         Get,
         "/api/v1/grants",
-        Own { own: A::ReadSelf, others: A::ReadAccess },
+        OwnOrEither { own: A::ReadSelf, either: A::ReadAccess, or: A::ReadConfiguration },
         "?whose,grantee,privilege,scope,state,after,limit",
         "Page<GrantView>",
     ),
@@ -106,13 +110,14 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/api/v1/datasets", Only(A::ReadSelf), "-", "List<DatasetView>"),
     route(Get, "/api/v1/datasets/{dataset}", Only(A::ReadDatasetSchema), "-", "DatasetView"),
     // People, groups, machines.
-    route(Get, "/api/v1/groups", Only(A::ReadAccess), "-", "List<GroupView>"),
+    route(Get, "/api/v1/groups", Either(A::ReadAccess, A::ReadConfiguration), "-", "List<GroupView>"),
     route(Post, "/api/v1/groups", Only(A::ManageGroups), "ApplyGroupsRequest", "Applied"),
-    route(Get, "/api/v1/people", Only(A::ReadAccess), "-", "List<PersonView>"),
+    route(Get, "/api/v1/people", Either(A::ReadAccess, A::ReadConfiguration), "-", "List<PersonView>"),
     route(Post, "/api/v1/people/{person}", Only(A::ManagePeople), "PersonChange", "PersonChanged"),
     route(Post, "/api/v1/people/{person}/end-sessions", Only(A::EndSessions), "-", "SessionsEnded"),
     route(Post, "/api/v1/enrolments", Only(A::ManagePeople), "InviteRequest", "Invited"),
-    route(Get, "/api/v1/machines", Only(A::ReadAccess), "-", "List<MachineView>"),
+    route(Post, "/api/v1/machines", Only(A::ManagePeople), "ApplyMachinesRequest", "Applied"),
+    route(Get, "/api/v1/machines", Either(A::ReadAccess, A::ReadConfiguration), "-", "List<MachineView>"),
     // Who may do what.
     route(Post, "/api/v1/can", Own { own: A::ReadSelf, others: A::ReadAccess }, "CanRequest", "CanAnswer"),
     route(Post, "/api/v1/who-can", Only(A::ReadAccess), "WhoCanRequest", "WhoCanAnswer"),

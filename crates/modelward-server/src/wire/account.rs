@@ -32,26 +32,22 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Starts an enrolment with a code an administrator or `modelward init` gave.
+/// Starts an enrolment with the code an administrator or `modelward init` gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnrolRequest {
-    /// Typed, never part of an address. Works once, for 15 minutes.
+    /// Typed, never part of an address. Works once, for 15 minutes; case, spaces and hyphens do not matter.
     pub code: Secret,
-    /// What the person signs in with from now on. Codes made for a named person only take that name.
-    #[schema(value_type = String, example = "dana")]
-    pub name: Name,
-    /// 1 to 128 characters.
-    #[schema(example = "Dana Osei")]
-    pub display_name: String,
-    /// At least 12 characters, at most 256; no rules of composition.
-    pub password: Secret,
 }
 
-/// What an authenticator app needs. Shown once; the enrolment is void until a code from the app confirms it.
+/// Who the code is for, and what an authenticator app needs. Asking again makes the secret before void.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EnrolStarted {
-    pub enrolment: Secret,
+    /// What the person will sign in with.
+    #[schema(value_type = String, example = "dana")]
+    pub name: Name,
+    #[schema(example = "Dana Osei")]
+    pub display_name: String,
     /// `otpauth://totp/…`, RFC 6238 with SHA-1, six digits, 30 seconds.
     pub otpauth: Secret,
     /// The same secret in base 32, to type by hand.
@@ -60,10 +56,14 @@ pub struct EnrolStarted {
     pub expires_at: Timestamp,
 }
 
+/// Ends the enrolment: sets the password and proves the authenticator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnrolConfirmRequest {
-    pub enrolment: Secret,
+    /// The same code again.
+    pub code: Secret,
+    /// Long rather than clever: no rules of composition, but none that everybody uses.
+    pub password: Secret,
     /// Six digits from the authenticator app.
     pub totp: Secret,
 }
@@ -215,7 +215,11 @@ pub struct InviteRequest {
     /// The name the code is good for.
     #[schema(value_type = String)]
     pub name: Name,
-    /// Groups the person joins on enrolment.
+    /// How people call them; the name when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Dana Osei")]
+    pub display_name: Option<String>,
+    /// Groups the person joins.
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     pub groups: Vec<Name>,

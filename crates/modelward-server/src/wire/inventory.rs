@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use modelward_decision::inventory::{OnSensitiveAsk, Protocol};
 use modelward_decision::vocabulary::{Classification, Name, Privilege};
 use serde::{Deserialize, Serialize};
@@ -84,9 +83,9 @@ pub struct DeclaredVersion {
     /// What was measured: a number per name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,
-    /// Notes on this version, in Markdown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notes: Option<String>,
+    /// Whether its provenance was verified.
+    #[serde(default)]
+    pub proven: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -204,6 +203,35 @@ pub struct DeclaredGroup {
     pub members: Option<BTreeSet<String>>,
 }
 
+/// Machines, each with the person who answers for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyMachinesRequest {
+    pub machines: Vec<DeclaredMachine>,
+    /// Deactivate the machines that are not declared.
+    #[serde(default)]
+    pub prune: bool,
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredMachine {
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// A person by name.
+    #[schema(value_type = String)]
+    pub owner: Name,
+    /// `public` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub clearance: Option<Classification>,
+    /// True when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<bool>,
+}
+
 /// What applying changes, or would change. Empty means there is nothing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Applied {
@@ -299,11 +327,8 @@ pub struct VersionLine {
 pub struct VersionView {
     #[serde(flatten)]
     pub line: VersionLine,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notes: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub declared_at: Option<Timestamp>,
+    pub classification: String,
+    pub endpoints: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -13,10 +13,12 @@ fn every_endpoint_and_the_action_it_stands_for() {
             Needs::Nothing => "-".to_owned(),
             Needs::Action(action) => action.to_string(),
             Needs::Own { own, others } => format!("{own} | {others}"),
+            Needs::Either(either, or) => format!("{either} or {or}"),
+            Needs::OwnOrEither { own, either, or } => format!("{own} | {either} or {or}"),
         };
         writeln!(
             table,
-            "{:<6} {:<50} {:<27} {} -> {}",
+            "{:<6} {:<50} {:<42} {} -> {}",
             route.method.as_str(),
             route.path,
             needs,

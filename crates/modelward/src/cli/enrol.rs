@@ -1,6 +1,5 @@
 //! `modelward enrol`
 
-use modelward_decision::vocabulary::Name;
 use modelward_server::wire::{EnrolConfirmRequest, EnrolRequest, EnrolStarted, Enrolled, Secret};
 
 use super::api::{Server, wait};
@@ -10,11 +9,6 @@ use crate::exit::{Exit, Outcome};
 /// Become a person of an installation, with the code that `modelward init` or `modelward invite` gave
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What to sign in with from now on
-    name: Name,
-    /// How people call you
-    #[arg(long, value_name = "TEXT")]
-    display_name: Option<String>,
     /// Read the enrolment code, the password and then the authenticator's code from standard input, one per line
     #[arg(long)]
     stdin: bool,
@@ -29,8 +23,7 @@ pub(super) fn run(context: &Context, args: Args) -> Outcome {
     } else {
         (ask::secret("Enrolment code")?, ask::new_password()?)
     };
-    let display_name = args.display_name.unwrap_or_else(|| args.name.to_string());
-    let request = EnrolRequest { code, name: args.name, display_name, password };
+    let request = EnrolRequest { code };
     let terminal = &context.terminal;
     wait(async {
         let started: EnrolStarted = client.post("/api/v1/enrol", &request).await?;
@@ -38,13 +31,13 @@ pub(super) fn run(context: &Context, args: Args) -> Outcome {
             // A script makes the code from this line, and answers on its standard input.
             terminal.value(&started)?;
         } else {
-            terminal.note("Add this to an authenticator app:");
+            terminal.note(&format!("{}, add this to an authenticator app:", started.display_name));
             terminal.note(&format!("  {}", started.otpauth.expose()));
             terminal.note(&format!("or type this secret into it: {}", started.secret.expose()));
         }
         let totp =
             if args.stdin { ask::piped("authenticator code")? } else { ask::line("Code the app shows")? };
-        let confirm = EnrolConfirmRequest { enrolment: started.enrolment, totp: Secret::new(totp) };
+        let confirm = EnrolConfirmRequest { code: request.code, password, totp: Secret::new(totp) };
         let enrolled: Enrolled = client.post("/api/v1/enrol/confirm", &confirm).await?;
         if terminal.json() || args.stdin {
             terminal.value(&enrolled)?;

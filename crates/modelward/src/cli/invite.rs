@@ -12,6 +12,9 @@ use crate::exit::{Exit, Outcome};
 pub(super) struct Args {
     /// The name the code is good for
     name: Name,
+    /// How people call them
+    #[arg(long, value_name = "TEXT")]
+    display_name: Option<String>,
     /// A group the person joins; can be given several times
     #[arg(long = "group", value_name = "NAME")]
     groups: Vec<Name>,
@@ -24,7 +27,12 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: Args) -> Outcome {
     let client = args.server.signed_in(context)?;
-    let request = InviteRequest { name: args.name, groups: args.groups, clearance: args.clearance };
+    let request = InviteRequest {
+        name: args.name,
+        display_name: args.display_name,
+        groups: args.groups,
+        clearance: args.clearance,
+    };
     let terminal = &context.terminal;
     wait(async {
         let invited: Invited = client.post("/api/v1/enrolments", &request).await?;
