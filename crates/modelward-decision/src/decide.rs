@@ -104,8 +104,8 @@ pub(crate) fn find(snapshot: &Snapshot, request: &Request, ask: &Ask, held: &[Fi
 }
 
 /// One request against one slice, with the context built.
-struct Trial {
-    slice: Arc<Slice>,
+pub(crate) struct Trial {
+    pub(crate) slice: Arc<Slice>,
     base: Record,
     now: jiff::Timestamp,
 }
@@ -126,7 +126,7 @@ struct Way {
 }
 
 impl Trial {
-    fn new(snapshot: &Snapshot, request: &Request, ask: &Ask, held: &[Field]) -> Option<Self> {
+    pub(crate) fn new(snapshot: &Snapshot, request: &Request, ask: &Ask, held: &[Field]) -> Option<Self> {
         let facts = &request.facts;
         let key = Key {
             principal: request.principal,
@@ -172,7 +172,7 @@ impl Trial {
         if let Some(way) = least_strict(ways) {
             return Finding {
                 outcome: Outcome::Permitted,
-                determining: way.permits,
+                determining: unique(way.permits),
                 grant: way.grant,
                 covering,
                 obligations: way.obligations,
@@ -187,7 +187,7 @@ impl Trial {
         }
     }
 
-    fn context(&self, snapshot: &Snapshot, grant: Option<&Arc<Grant>>) -> Option<Context> {
+    pub(crate) fn context(&self, snapshot: &Snapshot, grant: Option<&Arc<Grant>>) -> Option<Context> {
         let Some(grant) = grant else { return Some(Context::Value(Arc::new(self.base.clone()))) };
         let record = snapshot.cache().grant(snapshot.bundle().types(), grant)?;
         Some(circumstances::with_grant(&self.base, record, circumstances::window_open(grant, self.now)))
@@ -229,7 +229,7 @@ impl Trial {
         obligation::join(asked).map_err(|_| Unmet::Conflict)
     }
 
-    fn evaluator(&self, context: Context) -> Evaluator<'_> {
+    pub(crate) fn evaluator(&self, context: Context) -> Evaluator<'_> {
         let request = ast::Request::new_unchecked(
             self.slice.principal.clone(),
             self.slice.action.clone(),
@@ -288,3 +288,6 @@ fn unique(policies: Vec<Arc<Policy>>) -> Vec<Arc<Policy>> {
     policies.dedup_by(|a, b| a.id == b.id);
     policies
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -40,9 +40,11 @@ pub(crate) struct Sides<'a> {
 
 #[derive(Debug)]
 pub(crate) struct Side<'a> {
-    pub(crate) itself: &'a EntityUID,
+    itself: &'a EntityUID,
     /// Ancestors, without the thing itself.
-    pub(crate) above: Vec<&'a EntityUID>,
+    above: Vec<&'a EntityUID>,
+    /// Everything a policy that concerns this side can be filed under; nothing stands for "any".
+    pub(crate) keys: Vec<Option<&'a EntityUID>>,
 }
 
 impl Index {
@@ -113,14 +115,22 @@ impl<T: Default> Level<T> {
         }
     }
 
-    /// Everything filed under "any", the thing itself, or something it stands below.
+    /// Everything filed under one of the side's keys.
     fn reached<'a>(&'a self, side: &'a Side<'_>) -> impl Iterator<Item = &'a T> {
-        let keys = std::iter::once(side.itself).chain(side.above.iter().copied());
-        std::iter::once(&self.any).chain(keys.filter_map(|uid| self.named.get(uid)))
+        side.keys.iter().filter_map(|key| match key {
+            None => Some(&self.any),
+            Some(uid) => self.named.get(*uid),
+        })
     }
 }
 
-impl Side<'_> {
+impl<'a> Side<'a> {
+    pub(crate) fn new(itself: &'a EntityUID, above: impl IntoIterator<Item = &'a EntityUID>) -> Self {
+        let above: Vec<&EntityUID> = above.into_iter().collect();
+        let keys = [None, Some(itself)].into_iter().chain(above.iter().copied().map(Some)).collect();
+        Self { itself, above, keys }
+    }
+
     fn within(&self, bound: &crate::policy::Bound) -> bool {
         bound.holds(self.itself, |uid| self.above.contains(&uid))
     }

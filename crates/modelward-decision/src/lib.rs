@@ -8,8 +8,10 @@
 
 pub mod bundle;
 pub mod decision;
+pub mod explain;
 pub mod grant;
 pub mod inventory;
+pub mod matrix;
 pub mod obligation;
 pub mod snapshot;
 pub mod vocabulary;
@@ -25,6 +27,7 @@ mod slice;
 pub use bundle::{Bundle, BundleError};
 pub use decide::{COVERING_MAX, decide};
 pub use decision::{Citation, Decision, Outcome, Remedy, Request};
+pub use explain::{Trace, explain};
 pub use grant::Grant;
 pub use obligation::Obligation;
 pub use snapshot::{Change, EpochScope, Removed, Snapshot};

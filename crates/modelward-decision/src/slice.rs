@@ -73,14 +73,13 @@ impl Slice {
         let action = types.action(key.action);
         let action_entity = entity(&action, Vec::new(), HashSet::from([types.action_group(key.action)]));
 
-        let side = |entity: &'_ Entity| -> Vec<EntityUID> { entity.ancestors().cloned().collect() };
-        let (above_principal, above_action, above_resource) =
-            (side(&principal_entity), side(&action_entity), side(&resource_entity));
         let sides = Sides {
-            principal: Side { itself: &principal, above: above_principal.iter().collect() },
-            action: Side { itself: &action, above: above_action.iter().collect() },
-            resource: Side { itself: &resource, above: above_resource.iter().collect() },
+            principal: Side::new(&principal, principal_entity.ancestors()),
+            action: Side::new(&action, action_entity.ancestors()),
+            resource: Side::new(&resource, resource_entity.ancestors()),
         };
+        #[cfg(test)]
+        let sides = crate::decide::tests::without_dropped_key(sides);
         let (per_grant, once) =
             bundle.index().policies(&sides).into_iter().partition(|policy| policy.looks_at_grant);
         let (obligations_per_grant, obligations_once) =

@@ -1,0 +1,1 @@
+//! What the default bundle promises, one sentence at a time.
