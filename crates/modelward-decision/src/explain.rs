@@ -112,7 +112,8 @@ fn trace(evaluator: &Evaluator<'_>, policy: &Policy) -> PolicyTrace {
     if let Some(body) = policy.body.as_deref() {
         conjuncts(body, &mut |expr| clauses.push(clause(evaluator, expr)));
     }
-    let first_failing = clauses.iter().map(|clause| clause.result).find(|result| *result != ClauseResult::Holds);
+    let first_failing =
+        clauses.iter().map(|clause| clause.result).find(|result| *result != ClauseResult::Holds);
     PolicyTrace {
         policy: policy.id.clone(),
         title: policy.title.clone(),
@@ -163,7 +164,8 @@ fn is_path(expr: &Expr) -> bool {
 fn text(expr: &Expr) -> String {
     if let ExprKind::UnaryApp { op: UnaryOp::Not, arg } = expr.expr_kind() {
         // `unless`, and `>=`, which Cedar keeps as "not less".
-        let is_comparison = matches!(arg.expr_kind(), ExprKind::BinaryApp { op: BinaryOp::Less | BinaryOp::LessEq, .. });
+        let is_comparison =
+            matches!(arg.expr_kind(), ExprKind::BinaryApp { op: BinaryOp::Less | BinaryOp::LessEq, .. });
         let same_place = match (expr.source_loc(), arg.source_loc()) {
             (Some(outer), Some(inner)) => outer.start() == inner.start(),
             _ => false,

@@ -4,7 +4,6 @@
 //! policies, so that a change of policy is seen as a changed table.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,13 +13,14 @@ use crate::decide::decide;
 use crate::decision::{Outcome, Request};
 use crate::grant::{Conditions, Day, Grant, Origin, Window};
 use crate::inventory::{
-    Dataset, Endpoint, Environment, Group, Machine, Model, OnSensitiveAsk, Person, Project, Protocol, Served, Target,
-    Version,
+    Dataset, Endpoint, Environment, Group, Machine, Model, OnSensitiveAsk, Person, Project, Protocol, Served,
+    Target, Version,
 };
 use crate::vocabulary::{
-    Action, Ask, Binding, Classification, Confidence, CredentialScope, DatasetId, DecisionId, DeviceFacts, EndpointId,
-    EventId, Fact, Facts, Field, GrantId, GranteeRef, GroupId, MachineId, ModelId, Name, NameError, PersonId,
-    PrincipalRef, Privilege, ProjectId, ResourceKind, ResourceRef, ScopeRef, SessionFacts, SessionId, Source, VersionId,
+    Action, Ask, Binding, Classification, Confidence, CredentialScope, DatasetId, DecisionId, DeviceFacts,
+    EndpointId, EventId, Fact, Facts, Field, GrantId, GranteeRef, GroupId, MachineId, ModelId, Name,
+    NameError, PersonId, PrincipalRef, Privilege, ProjectId, ResourceKind, ResourceRef, ScopeRef,
+    SessionFacts, SessionId, Source, VersionId,
 };
 use crate::{Bundle, Change, Snapshot};
 
@@ -149,7 +149,7 @@ pub fn matrix(bundle: &Arc<Bundle>) -> Result<Vec<Row>, NameError> {
             for holder in Holder::ALL {
                 let cells = Condition::ALL
                     .into_iter()
-                    .map(|condition| Ok(Cell { holder, action, kind: *kind, condition }.decide(bundle)?))
+                    .map(|condition| Cell { holder, action, kind: *kind, condition }.decide(bundle))
                     .collect::<Result<_, NameError>>()?;
                 rows.push(Row { holder, action, resource: *kind, cells });
             }
@@ -165,24 +165,19 @@ pub fn render(rows: &[Row]) -> String {
          ✔ allowed   ✘ forbidden by a guardrail   · not permitted   ! closed by an error   ? obligation unmet\n\nColumns:\n",
     );
     for (number, condition) in (1..).zip(Condition::ALL) {
-        let _ = writeln!(text, "{number:>4}  {}", condition.as_str());
+        text += &format!("{number:>4}  {}\n", condition.as_str());
     }
-    let mut privilege = None;
+    let numbers: String = (1..=Condition::ALL.len()).map(|number| format!("{number:>3}")).collect();
+    let mut heading = None;
     for row in rows {
-        if privilege != Some(row.action.privilege()) {
-            privilege = Some(row.action.privilege());
-            let _ = write!(text, "\n{} {}\n{:<46}", row.action.privilege().letter(), row.action.privilege(), "");
-            for number in 1..=Condition::ALL.len() {
-                let _ = write!(text, "{number:>3}");
-            }
-            text.push('\n');
+        let privilege = row.action.privilege();
+        if heading != Some(privilege) {
+            heading = Some(privilege);
+            text += &format!("\n{} {privilege}\n{:<46}{numbers}\n", privilege.letter(), "");
         }
         let title = format!("{} {} {}", row.action, row.resource.as_str(), row.holder.as_str());
-        let _ = write!(text, "{title:<46}");
-        for cell in &row.cells {
-            let _ = write!(text, "  {}", mark(*cell));
-        }
-        text.push('\n');
+        let cells: String = row.cells.iter().map(|cell| format!("  {}", mark(*cell))).collect();
+        text += &format!("{title:<46}{cells}\n");
     }
     text
 }
@@ -303,7 +298,9 @@ impl Cell {
         let needed = self.action.privilege();
         let privileges: Vec<Privilege> = match self.condition {
             Condition::NoGrant => Vec::new(),
-            Condition::OtherGrants => Privilege::ALL.into_iter().filter(|privilege| *privilege != needed).collect(),
+            Condition::OtherGrants => {
+                Privilege::ALL.into_iter().filter(|privilege| *privilege != needed).collect()
+            }
             _ => vec![needed],
         };
         let (not_before, not_after) = match self.condition {
@@ -313,7 +310,11 @@ impl Cell {
         };
         let names = |text| Ok(BTreeSet::from([Name::new(text)?]));
         let conditions = Conditions {
-            environments: Some(names(if self.kind == ResourceKind::Platform { "control" } else { "production" })?),
+            environments: Some(names(if self.kind == ResourceKind::Platform {
+                "control"
+            } else {
+                "production"
+            })?),
             regions: Some(names("eu")?),
             segments: Some(names("office")?),
             purposes: Some(names("care")?),
@@ -387,7 +388,12 @@ impl Cell {
                 device: DeviceFacts { managed, compliant: managed, confidence: Confidence::Proved },
                 network: fact(self.when(Condition::OtherSegment, "unknown", "office"))?,
                 place: fact(self.when(Condition::OtherRegion, "unknown", "eu"))?,
-                risk: Fact::new(self.when(Condition::HighRisk, 90, 0), Source::Signal, NOON, Confidence::Managed),
+                risk: Fact::new(
+                    self.when(Condition::HighRisk, 90, 0),
+                    Source::Signal,
+                    NOON,
+                    Confidence::Managed,
+                ),
                 ask: Ask {
                     fields: own_field(self.action).into_iter().chain(unheld).collect(),
                     bytes: None,
@@ -408,6 +414,10 @@ const fn approvals(privilege: Privilege) -> u8 {
     match privilege {
         Privilege::Retraining | Privilege::Export | Privilege::DataExport => 2,
         Privilege::InferenceSensitive | Privilege::Experiment | Privilege::Registry | Privilege::Deploy => 1,
-        Privilege::SelfService | Privilege::ReadOnly | Privilege::Inference | Privilege::Govern | Privilege::Audit => 0,
+        Privilege::SelfService
+        | Privilege::ReadOnly
+        | Privilege::Inference
+        | Privilege::Govern
+        | Privilege::Audit => 0,
     }
 }

@@ -24,7 +24,8 @@ const BUNDLES: usize = 64;
 fn the_index_decides_as_the_plain_authorizer_does() {
     let mut seen = Seen::default();
     for seed in 0..BUNDLES as u64 {
-        compare(seed, CASES / BUNDLES, &mut seen).unwrap_or_else(|difference| panic!("seed {seed}: {difference}"));
+        compare(seed, CASES / BUNDLES, &mut seen)
+            .unwrap_or_else(|difference| panic!("seed {seed}: {difference}"));
     }
     assert_eq!(seen.cases, CASES);
     assert!(seen.allowed * 4 >= CASES, "{seen:?}: at least 25 % must be allowed");
@@ -81,7 +82,9 @@ fn compare(seed: u64, cases: usize, seen: &mut Seen) -> Result<(), String> {
         let request = world.request(&mut rng);
         let expected = Oracle::new(&snapshot, &world, &request).decide();
         let found = find(&snapshot, &request, &request.facts.ask, &[]);
-        expected.check(&found).map_err(|difference| format!("{difference}\n{request:?}\n{found:?}\n{expected:?}"))?;
+        expected
+            .check(&found)
+            .map_err(|difference| format!("{difference}\n{request:?}\n{found:?}\n{expected:?}"))?;
         seen.cases += 1;
         seen.allowed += usize::from(found.outcome.is_allow());
         seen.erring_forbids += usize::from(expected.a_forbid_erred);
@@ -119,14 +122,18 @@ impl Expected {
         if !found.outcome.is_allow() {
             return Ok(());
         }
-        let (_, permits, obligations) =
-            self.ways.iter().find(|(grant, ..)| *grant == found.grant).ok_or("the grant does not allow it")?;
+        let (_, permits, obligations) = self
+            .ways
+            .iter()
+            .find(|(grant, ..)| *grant == found.grant)
+            .ok_or("the grant does not allow it")?;
         let determining: Vec<String> = found.determining.iter().map(|policy| policy.id.to_string()).collect();
         if &determining != permits || &found.obligations != obligations {
             return Err("other reasons or obligations".to_owned());
         }
         let undercut = self.ways.iter().any(|(_, _, other)| {
-            obligation::at_most_as_strict(other, obligations) && !obligation::at_most_as_strict(obligations, other)
+            obligation::at_most_as_strict(other, obligations)
+                && !obligation::at_most_as_strict(obligations, other)
         });
         if undercut { Err("a grant with less strict obligations exists".to_owned()) } else { Ok(()) }
     }
@@ -142,13 +149,24 @@ struct Plain {
 impl<'a> Oracle<'a> {
     fn new(snapshot: &'a Snapshot, world: &'a World, request: &'a Request) -> Self {
         let entities = world.entities(snapshot, request).into_iter().map(|(uid, attributes, parents)| {
-            let attributes = attributes.into_iter().map(|(name, value)| (name.into(), PartialValue::Value(value)));
-            ast::Entity::new_with_attr_partial_value(uid, attributes, [].into(), parents.into_iter().collect(), [])
+            let attributes =
+                attributes.into_iter().map(|(name, value)| (name.into(), PartialValue::Value(value)));
+            ast::Entity::new_with_attr_partial_value(
+                uid,
+                attributes,
+                [].into(),
+                parents.into_iter().collect(),
+                [],
+            )
         });
         let extensions = Extensions::all_available();
-        let entities =
-            Entities::from_entities(entities, None::<&NoEntitiesSchema>, TCComputation::ComputeNow, extensions)
-                .expect("the world is a hierarchy");
+        let entities = Entities::from_entities(
+            entities,
+            None::<&NoEntitiesSchema>,
+            TCComputation::ComputeNow,
+            extensions,
+        )
+        .expect("the world is a hierarchy");
         Self { snapshot, world, request, entities }
     }
 
@@ -162,8 +180,12 @@ impl<'a> Oracle<'a> {
         let is_forbid = |id: &String| {
             all.policy(&PolicyId::new(id)).is_some_and(|policy| policy.effect() == Effect::Forbid)
         };
-        let mut expected =
-            Expected { outcome: Outcome::NotPermitted, covering: ids, ways: Vec::new(), a_forbid_erred: false };
+        let mut expected = Expected {
+            outcome: Outcome::NotPermitted,
+            covering: ids,
+            ways: Vec::new(),
+            a_forbid_erred: false,
+        };
         expected.a_forbid_erred = without.erring.iter().any(is_forbid);
         if without.reasons.iter().any(is_forbid) {
             expected.outcome = Outcome::Forbidden;
@@ -187,7 +209,8 @@ impl<'a> Oracle<'a> {
                 return;
             }
             let text = |id: &String, set: &cedar_policy::PolicySet| {
-                set.policy(&PolicyId::new(id)).and_then(|policy| policy.annotation("obligation").map(str::to_owned))
+                set.policy(&PolicyId::new(id))
+                    .and_then(|policy| policy.annotation("obligation").map(str::to_owned))
             };
             let asked = said.reasons.iter().filter_map(|id| text(id, all));
             let asked = asked.chain(rules.reasons.iter().filter_map(|id| text(id, bundle.obligations())));
@@ -218,7 +241,8 @@ impl<'a> Oracle<'a> {
 
     fn context(&self, grant: Option<&Grant>) -> Context {
         let bundle = self.snapshot.bundle();
-        let slice = Trial::new(self.snapshot, self.request, &self.request.facts.ask, &[]).expect("a known request");
+        let slice =
+            Trial::new(self.snapshot, self.request, &self.request.facts.ask, &[]).expect("a known request");
         match grant {
             None => Context::Value(Arc::new(slice.base)),
             Some(grant) => {

@@ -34,7 +34,9 @@ fn every_action_but_the_forbidden_ones_can_be_allowed_to_somebody() {
     let rows = matrix(&bundle).expect("well-formed names");
     let never: Vec<Action> = Action::ALL
         .into_iter()
-        .filter(|action| !rows.iter().any(|row| row.action == *action && row.cells.iter().any(|cell| cell.is_allow())))
+        .filter(|action| {
+            !rows.iter().any(|row| row.action == *action && row.cells.iter().any(|cell| cell.is_allow()))
+        })
         .collect();
     assert_eq!(never, [Action::ReadHiddenStates, Action::PresignWeights]);
 }

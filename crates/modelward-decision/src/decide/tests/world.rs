@@ -83,10 +83,12 @@ pub(super) fn bundle(rng: &mut Rng) -> Bundle {
     );
     for n in 0..6 {
         let (obligation, scope, body) = (obligation(rng), scope(rng), body(rng, 12));
-        text += &format!("@id(\"permit-{n}\") @title(\"t\") @owner(\"o\") {obligation} permit ({scope}) {body};\n");
+        text += &format!(
+            "@id(\"permit-{n}\") @title(\"t\") @owner(\"o\") {obligation} permit ({scope}) {body};\n"
+        );
     }
-    for n in 0..4 {
-        let (scope, body) = (scope(rng), body(rng, 35));
+    for n in 0..3 {
+        let (scope, body) = (scope(rng), body(rng, 45));
         text += &format!(
             "@id(\"forbid-{n}\") @title(\"t\") @owner(\"o\") @reason(\"r\") @remedy(\"network\")
              forbid ({scope}) {body};\n"
@@ -94,7 +96,8 @@ pub(super) fn bundle(rng: &mut Rng) -> Bundle {
     }
     let mut rules = String::new();
     for n in 0..3 {
-        let obligation = rng.pick(&["round:1", "round:3", "label-only", "rate:5", "row-filter:a", "row-filter:b"]);
+        let obligation =
+            rng.pick(&["round:1", "round:3", "label-only", "rate:5", "row-filter:a", "row-filter:b"]);
         let (scope, body) = (scope(rng), body(rng, 5));
         rules += &format!(
             "@id(\"rule-{n}\") @title(\"t\") @owner(\"o\") @obligation(\"{obligation}\") permit ({scope}) {body};\n"
@@ -139,7 +142,11 @@ fn scope(rng: &mut Rng) -> String {
     let model = ModelId::from_bits(rng.pick(&MODELS));
     let alias = AliasId::from_bits(rng.pick(&ALIASES));
     let endpoint = EndpointId::from_bits(ENDPOINTS[0]);
-    let any = ["resource".to_owned(), "resource".to_owned(), format!("resource in Modelward::Scope::\"{project}\"")];
+    let any = [
+        "resource".to_owned(),
+        "resource".to_owned(),
+        format!("resource in Modelward::Scope::\"{project}\""),
+    ];
     let versions = [
         format!("resource == Modelward::Version::\"{version}\""),
         format!("resource in Modelward::Scope::\"{model}\""),
@@ -188,6 +195,8 @@ pub(super) struct World {
     endpoints: Vec<Endpoint>,
     dataset: Dataset,
     grants: Vec<Grant>,
+    /// What most grants and most requests of this world are about.
+    action: Action,
 }
 
 impl World {
@@ -195,6 +204,7 @@ impl World {
         let groups = GROUPS.map(GroupId::from_bits);
         let models = MODELS.map(|bits| model(rng, bits)).to_vec();
         let versions = VERSIONS.map(|bits| version(rng, bits)).to_vec();
+        let action = rng.pick(&ACTIONS);
         Self {
             people: PEOPLE.map(|bits| person(rng, bits)).to_vec(),
             machine: Machine {
@@ -214,7 +224,10 @@ impl World {
                 })
                 .collect(),
             projects: PROJECTS
-                .map(|bits| Project { id: ProjectId::from_bits(bits), name: name(&format!("project-{bits}")) })
+                .map(|bits| Project {
+                    id: ProjectId::from_bits(bits),
+                    name: name(&format!("project-{bits}")),
+                })
                 .to_vec(),
             aliases: ALIASES.map(|bits| alias(rng, bits, &versions)).to_vec(),
             endpoints: ENDPOINTS.map(|bits| endpoint(rng, bits)).to_vec(),
@@ -226,7 +239,8 @@ impl World {
                 tags: BTreeSet::new(),
                 columns: Vec::new(),
             },
-            grants: (1..=rng.below(9)).map(|n| grant(rng, u128::from(n))).collect(),
+            grants: (0..4 + rng.below(12)).map(|n| grant(rng, u128::from(n), action.privilege())).collect(),
+            action,
             models,
             versions,
         }
@@ -251,7 +265,7 @@ impl World {
     }
 
     pub(super) fn request(&self, rng: &mut Rng) -> Request {
-        let action = rng.pick(&ACTIONS);
+        let action = if rng.chance(80) { self.action } else { rng.pick(&ACTIONS) };
         let resource = match rng.pick(action.resources()) {
             ResourceKind::Platform => ResourceRef::Platform,
             ResourceKind::Project => ResourceRef::Project(rng.pick(&self.projects).id),
@@ -260,8 +274,10 @@ impl World {
             ResourceKind::Endpoint => ResourceRef::Endpoint(rng.pick(&self.endpoints).id),
             ResourceKind::Dataset => ResourceRef::Dataset(self.dataset.id),
         };
-        let principal = if rng.chance(85) {
-            PrincipalRef::Person(rng.pick(&self.people).id)
+        let principal = if rng.chance(90) {
+            PrincipalRef::Person(
+                rng.pick(&[PEOPLE[0], PEOPLE[0], PEOPLE[1], PEOPLE[2]].map(PersonId::from_bits)),
+            )
         } else {
             PrincipalRef::Machine(self.machine.id)
         };
@@ -361,7 +377,10 @@ impl World {
         all
     }
 
-    fn resource(&self, request: &Request) -> (BTreeMap<&'static str, cedar_policy_core::ast::Value>, Vec<ScopeRef>) {
+    fn resource(
+        &self,
+        request: &Request,
+    ) -> (BTreeMap<&'static str, cedar_policy_core::ast::Value>, Vec<ScopeRef>) {
         let mut scopes = vec![request.resource.as_scope(), ScopeRef::Platform];
         let mut attributes = BTreeMap::new();
         let of_model = |model: ModelId| self.models.iter().find(|it| it.id == model).expect("a model");
@@ -384,7 +403,9 @@ impl World {
                 let version = self.versions.iter().find(|it| it.id == id).expect("a version");
                 let model = of_model(version.model);
                 scopes.extend([ScopeRef::Model(model.id), ScopeRef::Project(model.project)]);
-                scopes.extend(self.aliases.iter().filter(|it| it.version == id).map(|it| ScopeRef::Alias(it.id)));
+                scopes.extend(
+                    self.aliases.iter().filter(|it| it.version == id).map(|it| ScopeRef::Alias(it.id)),
+                );
                 describe(model, model.quarantined || version.quarantined);
                 attributes.insert("proven", cedar::boolean(version.proven));
                 served = Some(version.model);
@@ -473,7 +494,7 @@ fn endpoint(rng: &mut Rng, bits: u128) -> Endpoint {
     }
 }
 
-fn grant(rng: &mut Rng, n: u128) -> Grant {
+fn grant(rng: &mut Rng, n: u128, usual: Privilege) -> Grant {
     let grantee = rng.pick(&[
         GranteeRef::Person(PersonId::from_bits(PEOPLE[0])),
         GranteeRef::Person(PersonId::from_bits(PEOPLE[1])),
@@ -482,6 +503,8 @@ fn grant(rng: &mut Rng, n: u128) -> Grant {
         GranteeRef::Group(GroupId::from_bits(GROUPS[2])),
     ]);
     let scope = rng.pick(&[
+        ScopeRef::Platform,
+        ScopeRef::Platform,
         ScopeRef::Platform,
         ScopeRef::Platform,
         ScopeRef::Project(ProjectId::from_bits(PROJECTS[0])),
@@ -502,7 +525,7 @@ fn grant(rng: &mut Rng, n: u128) -> Grant {
     Grant {
         id: GrantId::from_bits(0xa00 + n),
         grantee,
-        privilege: rng.pick(&ACTIONS).privilege(),
+        privilege: if rng.chance(80) { usual } else { rng.pick(&ACTIONS).privilege() },
         scope,
         conditions: Conditions {
             environments: rng.chance(30).then(|| BTreeSet::from([name("production")])),
