@@ -7,7 +7,6 @@
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "a bench measures time, prints, and may stop"
 )]
 
@@ -69,6 +68,7 @@ struct World {
     people: u128,
 }
 
+#[derive(Clone, Copy)]
 enum Kind {
     /// The slice of this request was made before.
     Warm,

@@ -34,7 +34,7 @@ pub fn decide(snapshot: &Snapshot, request: &Request, id: DecisionId) -> Decisio
     } else {
         remedy::remedies(snapshot, request, &finding, &held)
     };
-    let sentence = remedy::sentence(snapshot, request, &finding);
+    let sentence = remedy::sentence(snapshot, request, &finding, &held);
     let bundle = snapshot.bundle();
     Decision {
         id,

@@ -17,7 +17,7 @@ use crate::snapshot::Snapshot;
 use crate::vocabulary::{Field, Name, Privilege, ResourceKind};
 
 /// One sentence for the caller.
-pub(crate) fn sentence(snapshot: &Snapshot, request: &Request, finding: &Finding) -> String {
+pub(crate) fn sentence(snapshot: &Snapshot, request: &Request, finding: &Finding, held: &[Field]) -> String {
     let phrase = request.action.phrase();
     if finding.outcome.is_allow() {
         return format!("You may {phrase}: {}.", snapshot.describe(request.resource));
@@ -32,10 +32,14 @@ pub(crate) fn sentence(snapshot: &Snapshot, request: &Request, finding: &Finding
     }
     let what = snapshot.describe(request.resource);
     let why = match finding.outcome {
+        // Whoever holds no grant of the privilege at all needs to hear that first.
+        Outcome::Forbidden if finding.covering.is_empty() && needs_grant(request) => {
+            holdings.why_not(request)
+        }
         Outcome::Forbidden => finding
             .determining
             .first()
-            .map_or_else(|| "a guardrail says no".to_owned(), |policy| policy.reason.to_string()),
+            .map_or_else(|| "a guardrail says no".to_owned(), |policy| reason(policy, request, held)),
         Outcome::ErrorClosed if finding.covering.len() > COVERING_MAX => {
             format!("more than {COVERING_MAX} grants of yours cover it, and that many are not tried")
         }
@@ -47,6 +51,23 @@ pub(crate) fn sentence(snapshot: &Snapshot, request: &Request, finding: &Finding
         Outcome::Permitted | Outcome::NotPermitted => holdings.why_not(request),
     };
     format!("You may not {phrase} ({what}): {why}.")
+}
+
+fn needs_grant(request: &Request) -> bool {
+    request.action.privilege() != Privilege::SelfService
+}
+
+/// The policy's own words, with the fields it is about.
+fn reason(policy: &Policy, request: &Request, held: &[Field]) -> String {
+    let unheld: Vec<&str> = unheld(request, held).map(Field::as_str).collect();
+    if policy.remedy != Some(RemedyKind::Fields) || unheld.is_empty() {
+        return policy.reason.to_string();
+    }
+    format!("{} ({})", policy.reason, unheld.join(", "))
+}
+
+fn unheld(request: &Request, held: &[Field]) -> impl Iterator<Item = Field> {
+    request.facts.ask.fields.iter().copied().filter(|field| !held.contains(field))
 }
 
 /// What would change a denial, most promising first.
@@ -61,17 +82,16 @@ pub(crate) fn remedies(
     if !holdings.may_know_of(request) {
         return vec![needed];
     }
-    let mut remedies: Vec<Remedy> = finding
-        .determining
-        .iter()
-        .filter_map(|policy| policy.remedy.map(|kind| remedy(kind, policy, request, &finding.covering, held)))
-        .collect();
-    if finding.outcome == Outcome::NotPermitted {
+    let mut remedies = Vec::new();
+    if finding.outcome == Outcome::NotPermitted || (finding.covering.is_empty() && needs_grant(request)) {
         let waiting = holdings.waiting(request);
         remedies.extend(waiting.map(|grant| Remedy::Wait { grant: grant.id, until: Some(grant.not_before) }));
         remedies.push(needed);
     }
-    remedies.dedup();
+    for policy in &finding.determining {
+        let offered = policy.remedy.map(|kind| remedy(kind, policy, request, &finding.covering, held));
+        remedies.extend(offered.filter(|offered| !remedies.contains(offered)));
+    }
     remedies
 }
 
@@ -94,10 +114,11 @@ fn remedy(
         RemedyKind::Environment => {
             Remedy::Environment { environments: union(|conditions| conditions.environments.as_ref()) }
         }
-        RemedyKind::Fields => {
-            let asked = request.facts.ask.fields.iter().copied();
-            Remedy::WithoutFields { fields: asked.filter(|field| !held.contains(field)).collect() }
+        // A request that is about the field itself is nothing without it.
+        RemedyKind::Fields if request.action.privilege() == Privilege::InferenceSensitive => {
+            Remedy::Grant { privilege: Privilege::InferenceSensitive, resource: request.resource }
         }
+        RemedyKind::Fields => Remedy::WithoutFields { fields: unheld(request, held).collect() },
         RemedyKind::Network => Remedy::Network { segments: union(|conditions| conditions.segments.as_ref()) },
         RemedyKind::Place => Remedy::Place { regions: union(|conditions| conditions.regions.as_ref()) },
         RemedyKind::Purpose => Remedy::Purpose { purposes: union(|conditions| conditions.purposes.as_ref()) },
