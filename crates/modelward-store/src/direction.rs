@@ -1,0 +1,241 @@
+//! What narrows and what widens: a pure function of a thing before and after.
+//!
+//! One order underlies it: *what both allow*. [`meet`] of two states of a thing is the state that lets through only
+//! what both let through. A change narrows as far as the meet differs from before, and widens as far as it differs
+//! from after. Where two values cannot be compared, such as two upstreams, the change counts as widening, and the
+//! value before stays until the ledger has the change.
+//!
+//! What is in force of a thing at any time is the meet of its last version the ledger has and of every later one that
+//! was committed. So a narrowing bites at once, a widening never overtakes a narrowing committed after it, and in
+//! the end, whatever the order in which entries become durable, what was committed last is in force.
+//!
+//! No pattern here has a `..`: a new field does not compile until somebody says which way it goes.
+
+use std::collections::BTreeSet;
+
+use modelward_decision::inventory::{
+    Alias, Column, Dataset, Endpoint, Environment, Group, Machine, Model, OnSensitiveAsk, Person, Project,
+    Served, Version,
+};
+use modelward_governance::Bootstrap;
+use modelward_governance::inventory::{Description, Thing};
+
+use crate::change::{Item, StateChange};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Nothing changes.
+    Neither,
+    /// In force at commit.
+    Narrows,
+    /// In force once its ledger entry is durable.
+    Widens,
+    /// The narrowing part is in force at commit, the rest once its ledger entry is durable.
+    Both,
+}
+
+/// Which way a change goes, given what is in force before it.
+pub fn direction(before: Option<&Item>, change: &StateChange) -> Direction {
+    let after = match change {
+        StateChange::Put(thing) => Some(Item::Thing(Thing::clone(thing))),
+        StateChange::Grant(grant) => Some(Item::Grant(grant.clone())),
+        StateChange::Bootstrap(state) => Some(Item::Bootstrap(*state)),
+        StateChange::Remove(_) | StateChange::Revoke(_) => None,
+        StateChange::Bump(_) | StateChange::DropCredential(_) => return Direction::Narrows,
+        StateChange::Credential(_) => return Direction::Widens,
+    };
+    let now = meet(before, after.as_ref());
+    match (now.as_ref() != before, now != after) {
+        (false, false) => Direction::Neither,
+        (true, false) => Direction::Narrows,
+        (false, true) => Direction::Widens,
+        (true, true) => Direction::Both,
+    }
+}
+
+/// What both states let through. What does not exist lets nothing through.
+pub fn meet(before: Option<&Item>, after: Option<&Item>) -> Option<Item> {
+    let (before, after) = (before?, after?);
+    Some(match (before, after) {
+        (Item::Thing(before), Item::Thing(after)) => Item::Thing(thing(before, after)),
+        (Item::Bootstrap(before), Item::Bootstrap(after)) => Item::Bootstrap(bootstrap(*before, *after)),
+        // Grants never change, and items of two kinds never share a key.
+        (Item::Grant(_), Item::Grant(_))
+        | (Item::Thing(_), Item::Grant(_) | Item::Bootstrap(_))
+        | (Item::Grant(_), Item::Thing(_) | Item::Bootstrap(_))
+        | (Item::Bootstrap(_), Item::Thing(_) | Item::Grant(_)) => before.clone(),
+    })
+}
+
+fn thing(before: &Thing, after: &Thing) -> Thing {
+    match (before, after) {
+        (Thing::Person(before), Thing::Person(after)) => Thing::Person(person(before, after)),
+        (Thing::Machine(before), Thing::Machine(after)) => Thing::Machine(machine(before, after)),
+        (Thing::Group(before), Thing::Group(after)) => Thing::Group(group(before, after)),
+        (Thing::Project(before), Thing::Project(after)) => Thing::Project(project(before, after)),
+        (Thing::Environment(before), Thing::Environment(after)) => {
+            Thing::Environment(environment(before, after))
+        }
+        (Thing::Model(before), Thing::Model(after)) => Thing::Model(model(before, after)),
+        (Thing::Description(before), Thing::Description(after)) => {
+            Thing::Description(description(before, after))
+        }
+        (Thing::Version(before), Thing::Version(after)) => Thing::Version(version(before, after)),
+        (Thing::Alias(before), Thing::Alias(after)) => Thing::Alias(alias(before, after)),
+        (Thing::Dataset(before), Thing::Dataset(after)) => Thing::Dataset(dataset(before, after)),
+        (Thing::Endpoint(before), Thing::Endpoint(after)) => Thing::Endpoint(endpoint(before, after)),
+        // Things of two kinds never share a key.
+        (
+            Thing::Person(_)
+            | Thing::Machine(_)
+            | Thing::Group(_)
+            | Thing::Project(_)
+            | Thing::Environment(_)
+            | Thing::Model(_)
+            | Thing::Description(_)
+            | Thing::Version(_)
+            | Thing::Alias(_)
+            | Thing::Dataset(_)
+            | Thing::Endpoint(_),
+            _,
+        ) => before.clone(),
+    }
+}
+
+fn person(before: &Person, after: &Person) -> Person {
+    let Person { id, name, display_name, clearance, active, groups } = before;
+    Person {
+        id: *id,
+        name: name.clone(),
+        display_name: display_name.clone(),
+        clearance: *clearance.min(&after.clearance),
+        active: *active && after.active,
+        groups: both(groups, &after.groups),
+    }
+}
+
+fn machine(before: &Machine, after: &Machine) -> Machine {
+    let Machine { id, name, owner, clearance, active, groups } = before;
+    Machine {
+        id: *id,
+        name: name.clone(),
+        owner: *owner,
+        clearance: *clearance.min(&after.clearance),
+        active: *active && after.active,
+        groups: both(groups, &after.groups),
+    }
+}
+
+fn group(before: &Group, after: &Group) -> Group {
+    let Group { id, name, parents } = before;
+    Group { id: *id, name: name.clone(), parents: both(parents, &after.parents) }
+}
+
+fn project(before: &Project, _after: &Project) -> Project {
+    let Project { id, name } = before;
+    Project { id: *id, name: name.clone() }
+}
+
+fn environment(before: &Environment, after: &Environment) -> Environment {
+    let Environment { name, production } = before;
+    // Production asks for more than any other environment.
+    Environment { name: name.clone(), production: *production || after.production }
+}
+
+fn model(before: &Model, after: &Model) -> Model {
+    let Model { id, project, name, classification, tags, quarantined, on_sensitive_ask } = before;
+    Model {
+        id: *id,
+        project: *project,
+        name: name.clone(),
+        classification: *classification.max(&after.classification),
+        // Tags stand in guardrails and obligations: one more asks for more.
+        tags: tags.union(&after.tags).cloned().collect(),
+        quarantined: *quarantined || after.quarantined,
+        on_sensitive_ask: match (on_sensitive_ask, after.on_sensitive_ask) {
+            (OnSensitiveAsk::Strip, OnSensitiveAsk::Strip) => OnSensitiveAsk::Strip,
+            (OnSensitiveAsk::Refuse, OnSensitiveAsk::Refuse | OnSensitiveAsk::Strip)
+            | (OnSensitiveAsk::Strip, OnSensitiveAsk::Refuse) => OnSensitiveAsk::Refuse,
+        },
+    }
+}
+
+/// No policy reads a description: it changes when the ledger has the change.
+fn description(before: &Description, _after: &Description) -> Description {
+    let Description { model, card, metrics } = before;
+    Description { model: *model, card: card.clone(), metrics: metrics.clone() }
+}
+
+fn version(before: &Version, after: &Version) -> Version {
+    let Version { id, model, label, digest, label_outputs, proven, quarantined } = before;
+    Version {
+        id: *id,
+        model: *model,
+        label: label.clone(),
+        digest: digest.clone(),
+        // An output that is not a label is a raw score, which needs a right of its own.
+        label_outputs: both(label_outputs, &after.label_outputs),
+        proven: *proven && after.proven,
+        quarantined: *quarantined || after.quarantined,
+    }
+}
+
+fn alias(before: &Alias, after: &Alias) -> Alias {
+    let Alias { id, model, name, version, protected } = before;
+    Alias {
+        id: *id,
+        model: *model,
+        name: name.clone(),
+        version: *version,
+        protected: *protected || after.protected,
+    }
+}
+
+fn dataset(before: &Dataset, after: &Dataset) -> Dataset {
+    let Dataset { id, project, name, classification, tags, columns } = before;
+    let columns = columns
+        .iter()
+        .filter_map(|Column { name, classification }| {
+            let later = after.columns.iter().find(|column| column.name == *name)?;
+            Some(Column { name: name.clone(), classification: *classification.max(&later.classification) })
+        })
+        .collect();
+    Dataset {
+        id: *id,
+        project: *project,
+        name: name.clone(),
+        classification: *classification.max(&after.classification),
+        tags: tags.union(&after.tags).cloned().collect(),
+        columns,
+    }
+}
+
+fn endpoint(before: &Endpoint, after: &Endpoint) -> Endpoint {
+    let Endpoint { id, name, environment, protocol, upstream, approved, serves } = before;
+    // A served model whose target changes stays what it was; one that is gone is gone.
+    let still_served = |served: &&Served| {
+        let Served { public_name, model: _, target: _, upstream_name: _ } = served;
+        after.serves.iter().any(|later| later.public_name == *public_name)
+    };
+    Endpoint {
+        id: *id,
+        name: name.clone(),
+        environment: environment.clone(),
+        protocol: *protocol,
+        upstream: upstream.clone(),
+        approved: *approved && after.approved,
+        serves: serves.iter().filter(still_served).cloned().collect(),
+    }
+}
+
+/// Open lets one person give rights; closed and uninitialised let nobody.
+const fn bootstrap(before: Bootstrap, after: Bootstrap) -> Bootstrap {
+    match (before, after) {
+        (Bootstrap::Closed { .. }, _) | (_, Bootstrap::Open { .. }) => before,
+        (Bootstrap::Uninitialised | Bootstrap::Open { .. }, _) => after,
+    }
+}
+
+fn both<T: Ord + Clone>(left: &BTreeSet<T>, right: &BTreeSet<T>) -> BTreeSet<T> {
+    left.intersection(right).cloned().collect()
+}

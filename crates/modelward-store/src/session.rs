@@ -1,0 +1,187 @@
+//! Sessions of people who signed in, found by the hash of the token their browser or terminal presents.
+
+use jiff::Timestamp;
+use modelward_decision::vocabulary::{PrincipalRef, SessionId};
+use modelward_identity::session::{ABSOLUTE, SessionRecord, USER_AGENT_MAX};
+use modelward_identity::{EpochMark, Strength};
+use modelward_seal::Digest;
+use sqlx::any::AnyRow;
+
+use crate::error::Doing;
+use crate::sql::{FOREVER, count, from_json, micros, number, page, parse, principal, text, time, to_json};
+use crate::{Store, StoreError};
+
+/// A session, ended or not. That it is in the store proves nothing: the record has to be asked to authenticate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    pub record: SessionRecord,
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Store {
+    pub async fn begin_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        let user_agent = session.user_agent.clone().unwrap_or_default();
+        // The limit is in characters.
+        if user_agent.chars().count() > USER_AGENT_MAX {
+            return Err(StoreError::TooLong { what: "the user agent of a session", max: USER_AGENT_MAX });
+        }
+        let expires_at = session.created_at.checked_add(ABSOLUTE).unwrap_or(Timestamp::MAX);
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let _writing = self.writing().await;
+        sqlx::query(
+            "INSERT INTO session (id, principal, token_hash, strength, methods, binding, authenticated_at,
+                                  created_at, last_seen_at, expires_at, epoch_principal, epoch_session,
+                                  user_agent, ended_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        )
+        .bind(session.id.to_string())
+        .bind(session.principal.to_string())
+        .bind(session.token_hash.to_string())
+        .bind(i64::from(session.strength.level()))
+        .bind(to_json(&session.methods, "the methods of a session")?)
+        .bind(to_json(&session.binding, "the binding of a session")?)
+        .bind(micros(session.authenticated_at))
+        .bind(micros(session.created_at))
+        .bind(micros(session.last_seen_at))
+        .bind(micros(expires_at))
+        .bind(signed(session.epoch.principal))
+        .bind(signed(session.epoch.session))
+        .bind(user_agent)
+        .bind(FOREVER)
+        .execute(self.pool())
+        .await
+        .doing("begin a session")?;
+        Ok(())
+    }
+
+    /// The session a presented token belongs to, ended or not.
+    pub async fn session_by_token(&self, hash: &Digest) -> Result<Option<Session>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, principal, token_hash, strength, methods, binding, authenticated_at, created_at,
+                    last_seen_at, epoch_principal, epoch_session, user_agent, ended_at
+             FROM session WHERE token_hash = $1",
+        )
+        .bind(hash.to_string())
+        .fetch_optional(self.pool())
+        .await
+        .doing("look for a session")?;
+        row.as_ref().map(from_row).transpose()
+    }
+
+    pub async fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, principal, token_hash, strength, methods, binding, authenticated_at, created_at,
+                    last_seen_at, epoch_principal, epoch_session, user_agent, ended_at
+             FROM session WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .fetch_optional(self.pool())
+        .await
+        .doing("read a session")?;
+        row.as_ref().map(from_row).transpose()
+    }
+
+    /// Sessions of a principal in the order of their ids, after the given one.
+    pub async fn sessions_of(
+        &self,
+        principal: PrincipalRef,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<Session>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, principal, token_hash, strength, methods, binding, authenticated_at, created_at,
+                    last_seen_at, epoch_principal, epoch_session, user_agent, ended_at
+             FROM session WHERE principal = $1 AND id > $2 ORDER BY id LIMIT $3",
+        )
+        .bind(principal.to_string())
+        .bind(after.map(|id| id.to_string()).unwrap_or_default())
+        .bind(page(limit))
+        .fetch_all(self.pool())
+        .await
+        .doing("list sessions")?;
+        rows.iter().map(from_row).collect()
+    }
+
+    /// Notes that a session was used; never turns the clock back and never revives an ended one.
+    pub async fn touch_session(&self, id: SessionId, at: Timestamp) -> Result<(), StoreError> {
+        let _writing = self.writing().await;
+        sqlx::query(
+            "UPDATE session SET last_seen_at = $1 WHERE id = $2 AND last_seen_at < $1 AND ended_at = $3",
+        )
+        .bind(micros(at))
+        .bind(id.to_string())
+        .bind(FOREVER)
+        .execute(self.pool())
+        .await
+        .doing("note the use of a session")?;
+        Ok(())
+    }
+
+    /// Ends a session for good. False if it had ended, or never was.
+    pub async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<bool, StoreError> {
+        let _writing = self.writing().await;
+        let done = sqlx::query("UPDATE session SET ended_at = $1 WHERE id = $2 AND ended_at = $3")
+            .bind(micros(at))
+            .bind(id.to_string())
+            .bind(FOREVER)
+            .execute(self.pool())
+            .await
+            .doing("end a session")?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Ends every session of a principal but one; says how many.
+    pub async fn end_sessions_of(
+        &self,
+        principal: PrincipalRef,
+        except: Option<SessionId>,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let _writing = self.writing().await;
+        let done = sqlx::query(
+            "UPDATE session SET ended_at = $1 WHERE principal = $2 AND ended_at = $3 AND id <> $4",
+        )
+        .bind(micros(at))
+        .bind(principal.to_string())
+        .bind(FOREVER)
+        .bind(except.map(|id| id.to_string()).unwrap_or_default())
+        .execute(self.pool())
+        .await
+        .doing("end sessions")?;
+        Ok(done.rows_affected())
+    }
+
+    /// Forgets sessions that were over before this moment; says how many.
+    pub async fn forget_sessions(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let _writing = self.writing().await;
+        let done = sqlx::query("DELETE FROM session WHERE expires_at < $1")
+            .bind(micros(before))
+            .execute(self.pool())
+            .await
+            .doing("forget sessions")?;
+        Ok(done.rows_affected())
+    }
+}
+
+fn from_row(row: &AnyRow) -> Result<Session, StoreError> {
+    let strength = u8::try_from(number(row, 3)?).ok().and_then(Strength::of_level);
+    let record = SessionRecord {
+        id: parse(text(row, 0)?, "a session")?,
+        principal: principal(text(row, 1)?)?,
+        token_hash: parse(text(row, 2)?, "the token hash of a session")?,
+        // An unknown strength is worth nothing.
+        strength: strength.unwrap_or(Strength::Nothing),
+        methods: from_json(text(row, 4)?, "the methods of a session")?,
+        binding: from_json(text(row, 5)?, "the binding of a session")?,
+        authenticated_at: time(row, 6)?,
+        created_at: time(row, 7)?,
+        last_seen_at: time(row, 8)?,
+        epoch: EpochMark { principal: count(row, 9)?, session: count(row, 10)? },
+        user_agent: match text(row, 11)? {
+            "" => None,
+            label => Some(label.to_owned()),
+        },
+    };
+    let ended_at = if number(row, 12)? == FOREVER { None } else { Some(time(row, 12)?) };
+    Ok(Session { record, ended_at })
+}

@@ -1,0 +1,834 @@
+//! Promises every backend keeps.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use modelward_decision::vocabulary::{
+    Binding, Classification, GranteeRef, PersonId, PrincipalRef, ScopeRef, SessionId,
+};
+use modelward_decision::{Change, EpochScope, Removed};
+use modelward_governance::Bootstrap;
+use modelward_governance::inventory::{Description, Thing};
+use modelward_identity::password::PasswordHash;
+use modelward_identity::recovery::RecoveryCodes;
+use modelward_identity::session::SessionRecord;
+use modelward_identity::softlock::{LockKey, Softlock};
+use modelward_identity::{EpochMark, Strength};
+use modelward_seal::Digest;
+use modelward_store::credential::CredentialChange;
+use modelward_store::enrolment::Enrolment;
+use modelward_store::grants::GrantsOf;
+use modelward_store::key::{KeyState, SigningKey};
+use modelward_store::secret::Sealed;
+use modelward_store::sign_in::Attempt;
+use modelward_store::{
+    Commit, CommitError, LedgeredError, Moment, PAGE_MAX, Recorded, StateChange, Store, StoreError,
+};
+
+use crate::house::{
+    NEXT, Place, Process, after, alias, commit, dump, empty, endpoint, environment, event, furnished, give,
+    grant, grant_id, group, id, model, name, noon, now, person, project, put, snapshot, version,
+};
+
+macro_rules! promises {
+    ($($promise:ident),+ $(,)?) => {
+        mod on_sqlite {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    super::$promise(&Place::sqlite()).await;
+                }
+            )+
+        }
+
+        #[cfg(feature = "postgres")]
+        mod on_postgres {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    if let Some(place) = Place::postgres(stringify!($promise)).await {
+                        super::$promise(&place).await;
+                    }
+                }
+            )+
+        }
+    };
+}
+
+promises![
+    a_grant_counts_only_once_the_ledger_has_it,
+    a_revocation_counts_at_commit,
+    a_mixed_change_is_split,
+    any_past_moment_can_be_asked,
+    memberships_end_and_begin_at_their_own_time,
+    time_never_runs_backwards_in_history,
+    committing_twice_is_committing_once,
+    reporting_twice_is_reporting_once,
+    a_widening_never_overtakes_a_later_narrowing,
+    whatever_the_order_the_last_commit_wins,
+    what_is_published_is_what_is_stored,
+    names_are_unique_now_and_later,
+    references_lead_somewhere,
+    what_is_referred_to_stays,
+    an_alias_moves_off_a_version_that_goes_in_one_commit,
+    a_grant_never_changes_and_never_comes_back,
+    a_commit_is_whole_or_not_there,
+    commits_are_bounded,
+    the_outbox_holds_no_secret,
+    epochs_survive_a_restart,
+    the_house_is_initialised_once,
+    a_description_follows_its_model,
+    grants_are_listed_in_pages,
+    credentials_count_once_the_ledger_has_them,
+    an_older_credential_never_replaces_a_newer_one,
+    a_one_time_code_counts_once,
+    a_recovery_code_counts_once,
+    an_enrolment_code_counts_once,
+    a_session_ends_for_good,
+    softlocks_survive_a_restart,
+    attempts_are_listed_newest_first,
+    a_key_never_becomes_active_again,
+    settings_survive_a_restart,
+    events_know_their_place_in_the_ledger,
+];
+
+async fn a_grant_counts_only_once_the_ledger_has_it(place: &Place) {
+    let store = furnished(place).await;
+    let committed = store.commit(commit(NEXT, [give(grant(90))])).await.unwrap();
+    assert!(committed.narrowing.is_empty());
+    assert!(now(&store).await.grant(grant_id(90)).is_none());
+    assert!(now(&place.open().await).await.grant(grant_id(90)).is_none(), "nor after a restart");
+
+    let ledgered = store.ledgered(event(NEXT), 7, noon()).await.unwrap();
+    assert!(matches!(ledgered.widening.as_slice(), [Change::Grant(given)] if **given == grant(90)));
+    assert_eq!(now(&store).await.grant(grant_id(90)).map(|it| (**it).clone()), Some(grant(90)));
+    assert_eq!(now(&store).await.revision(), ledgered.revision);
+}
+
+async fn a_revocation_counts_at_commit(place: &Place) {
+    let store = furnished(place).await;
+    store.commit(commit(NEXT, [give(grant(90))])).await.unwrap();
+    store.ledgered(event(NEXT), 7, noon()).await.unwrap();
+    let committed = store.commit(commit(NEXT + 1, [StateChange::Revoke(grant_id(90))])).await.unwrap();
+    assert!(matches!(committed.narrowing.as_slice(), [Change::Revoke(gone)] if *gone == grant_id(90)));
+    assert!(now(&store).await.grant(grant_id(90)).is_none());
+    let ledgered = store.ledgered(event(NEXT + 1), 8, noon()).await.unwrap();
+    assert!(ledgered.widening.is_empty());
+    assert_eq!(ledgered.revision, committed.revision, "nothing came into force any more");
+}
+
+async fn a_mixed_change_is_split(place: &Place) {
+    let store = furnished(place).await;
+    let mut changed = model();
+    changed.quarantined = true;
+    changed.classification = Classification::Public;
+    store.commit(commit(NEXT, [put(Thing::Model(changed.clone()))])).await.unwrap();
+    let between = now(&store).await;
+    let between = between.model(id(40)).unwrap();
+    assert!(between.quarantined);
+    assert_eq!(between.classification, Classification::Internal);
+    store.ledgered(event(NEXT), 1, noon()).await.unwrap();
+    assert_eq!(**now(&store).await.model(id(40)).unwrap(), changed);
+}
+
+async fn any_past_moment_can_be_asked(place: &Place) {
+    let store = furnished(place).await;
+    let first = now(&store).await;
+    let mut give_later = commit(NEXT, [give(grant(90))]);
+    give_later.at = after(60);
+    store.commit(give_later).await.unwrap();
+    let given = store.ledgered(event(NEXT), 1, after(61)).await.unwrap();
+    let mut revoke = commit(NEXT + 1, [StateChange::Revoke(grant_id(90))]);
+    revoke.at = after(120);
+    store.commit(revoke).await.unwrap();
+    store.ledgered(event(NEXT + 1), 2, after(121)).await.unwrap();
+    let mut quarantined = model();
+    quarantined.quarantined = true;
+    let mut lock = commit(NEXT + 2, [put(Thing::Model(quarantined))]);
+    lock.at = after(180);
+    store.commit(lock).await.unwrap();
+
+    let has_grant = async |moment| snapshot(&store, moment).await.grant(grant_id(90)).is_some();
+    assert!(
+        snapshot(&store, Moment::At(noon() - SignedDuration::from_secs(1))).await.models().next().is_none()
+    );
+    assert_eq!(dump(&snapshot(&store, Moment::At(noon())).await), dump(&first));
+    assert!(!has_grant(Moment::At(after(60))).await, "committed, but not in the ledger yet");
+    assert!(has_grant(Moment::At(after(61))).await);
+    assert!(has_grant(Moment::At(after(119))).await);
+    assert!(!has_grant(Moment::At(after(120))).await, "revoked at commit");
+    assert!(has_grant(Moment::Revision(given.revision)).await, "as a decision names it");
+    let locked = async |moment| snapshot(&store, moment).await.model(id(40)).unwrap().quarantined;
+    assert!(!locked(Moment::At(after(179))).await);
+    assert!(locked(Moment::At(after(180))).await);
+    assert!(locked(Moment::Now).await);
+}
+
+async fn memberships_end_and_begin_at_their_own_time(place: &Place) {
+    let store = furnished(place).await;
+    let mut moved = person(2, "dana");
+    moved.groups.insert(id(21));
+    let mut step = commit(NEXT, [put(Thing::Person(moved))]);
+    step.at = after(10);
+    store.commit(step).await.unwrap();
+    store.ledgered(event(NEXT), 1, after(20)).await.unwrap();
+    let groups = async |moment| snapshot(&store, moment).await.person(id(2)).unwrap().groups.clone();
+    assert_eq!(groups(Moment::At(after(9))).await, BTreeSet::from([id(20)]));
+    assert_eq!(groups(Moment::At(after(15))).await, BTreeSet::new(), "left at commit, not joined yet");
+    assert_eq!(groups(Moment::At(after(20))).await, BTreeSet::from([id(21)]));
+}
+
+async fn time_never_runs_backwards_in_history(place: &Place) {
+    let store = furnished(place).await;
+    let mut late = commit(NEXT, [give(grant(90))]);
+    late.at = after(60);
+    store.commit(late).await.unwrap();
+    store.ledgered(event(NEXT), 1, after(60)).await.unwrap();
+    let mut early = commit(NEXT + 1, [StateChange::Revoke(grant_id(90))]);
+    early.at = noon();
+    store.commit(early).await.unwrap();
+    assert!(snapshot(&store, Moment::At(after(59))).await.grant(grant_id(90)).is_none());
+    assert!(snapshot(&store, Moment::At(after(60))).await.grant(grant_id(90)).is_none());
+    let record = store.grant(grant_id(90)).await.unwrap().unwrap();
+    assert_eq!(record.in_force_from, after(60));
+    assert_eq!(record.revoked_at, Some(after(60)));
+}
+
+async fn committing_twice_is_committing_once(place: &Place) {
+    let store = furnished(place).await;
+    let bump = StateChange::Bump(EpochScope::Principal(PrincipalRef::Person(id(2))));
+    let first = store.commit(commit(NEXT, [bump.clone(), give(grant(90))])).await.unwrap();
+    let second = store.commit(commit(NEXT, [bump.clone(), give(grant(90))])).await.unwrap();
+    assert!(!first.repeated && second.repeated);
+    assert_eq!(first.revision, second.revision);
+    assert!(second.narrowing.is_empty());
+    assert_eq!(now(&store).await.epoch(EpochScope::Principal(PrincipalRef::Person(id(2)))), 1);
+    let other = store.commit(commit(NEXT, [bump])).await;
+    assert!(matches!(other, Err(CommitError::EventReused(reused)) if reused == event(NEXT)));
+    assert_eq!(store.pending_outbox(10).await.unwrap().len(), 1);
+}
+
+async fn reporting_twice_is_reporting_once(place: &Place) {
+    let store = furnished(place).await;
+    store.commit(commit(NEXT, [give(grant(90))])).await.unwrap();
+    store.ledgered(event(NEXT), 5, noon()).await.unwrap();
+    let again = store.ledgered(event(NEXT), 5, noon()).await.unwrap();
+    assert!(again.repeated && again.widening.is_empty());
+    let other = store.ledgered(event(NEXT), 6, noon()).await;
+    assert!(matches!(other, Err(LedgeredError::OtherIndex { first: 5, second: 6, .. })));
+    let unknown = store.ledgered(event(1), 6, noon()).await;
+    assert!(matches!(unknown, Err(LedgeredError::Unknown(_))));
+}
+
+async fn a_widening_never_overtakes_a_later_narrowing(place: &Place) {
+    let mut process = Process { store: furnished(place).await, published: empty() };
+    process.published = now(&process.store).await;
+    let mut locked = model();
+    locked.quarantined = true;
+    process.commit(commit(NEXT, [put(Thing::Model(locked.clone()))])).await;
+    process.ledgered(event(NEXT), 1).await;
+    // Somebody lifts the quarantine; before the ledger has that, somebody else sees a reason to keep it.
+    process.commit(commit(NEXT + 1, [put(Thing::Model(model()))])).await;
+    process.commit(commit(NEXT + 2, [put(Thing::Model(locked))])).await;
+    process.ledgered(event(NEXT + 1), 2).await;
+    assert!(process.published.model(id(40)).unwrap().quarantined);
+    process.ledgered(event(NEXT + 2), 3).await;
+    assert!(process.published.model(id(40)).unwrap().quarantined);
+
+    // The same with a grant that is revoked before it counted.
+    process.commit(commit(NEXT + 3, [give(grant(90))])).await;
+    process.commit(commit(NEXT + 4, [StateChange::Revoke(grant_id(90))])).await;
+    process.ledgered(event(NEXT + 3), 4).await;
+    assert!(process.published.grant(grant_id(90)).is_none());
+    process.ledgered(event(NEXT + 4), 5).await;
+    assert!(process.published.grant(grant_id(90)).is_none());
+}
+
+/// Random edits of one model and its version, reported in random order: at every moment no more is in force than any
+/// change on its way to the ledger allows, and in the end the last commit is in force.
+async fn whatever_the_order_the_last_commit_wins(place: &Place) {
+    let mut process = Process { store: furnished(place).await, published: empty() };
+    process.published = now(&process.store).await;
+    let mut random = Random(42);
+    let mut open: Vec<u128> = Vec::new();
+    let (mut last, mut last_version) = (model(), version(50, "1"));
+    let mut next = NEXT;
+    let mut index = 1;
+    for _ in 0..120 {
+        if open.is_empty() || random.below(2) == 0 {
+            last.quarantined = random.below(2) == 0;
+            last.classification = Classification::ALL[random.below(4)];
+            last.tags = ["a", "b", "c"].into_iter().filter(|_| random.below(2) == 0).map(name).collect();
+            last_version.proven = random.below(2) == 0;
+            let changes = [put(Thing::Model(last.clone())), put(Thing::Version(last_version.clone()))];
+            process.commit(commit(next, changes)).await;
+            open.push(next);
+            next += 1;
+        } else {
+            let done = open.swap_remove(random.below(open.len()));
+            process.ledgered(event(done), index).await;
+            index += 1;
+        }
+        let in_force = process.published.model(id(40)).unwrap();
+        assert!(in_force.quarantined || !last.quarantined);
+        assert!(in_force.classification >= last.classification);
+        assert!(in_force.tags.is_superset(&last.tags));
+        assert!(last_version.proven || !process.published.version(id(50)).unwrap().proven);
+        assert_eq!(dump(&now(&process.store).await), dump(&process.published));
+    }
+    for done in open {
+        process.ledgered(event(done), index).await;
+        index += 1;
+    }
+    assert_eq!(**process.published.model(id(40)).unwrap(), last);
+    assert_eq!(**process.published.version(id(50)).unwrap(), last_version);
+    assert!(process.store.pending_outbox(10).await.unwrap().is_empty());
+}
+
+async fn what_is_published_is_what_is_stored(place: &Place) {
+    let store = furnished(place).await;
+    let mut process = Process { published: now(&store).await, store };
+    let bump = StateChange::Bump(EpochScope::Principal(PrincipalRef::Person(id(1))));
+    process.commit(commit(NEXT, [give(grant(90)), give(grant(91)), bump])).await;
+    process.ledgered(event(NEXT), 1).await;
+    let changes = [StateChange::Revoke(grant_id(90)), StateChange::Remove(Removed::Endpoint(id(70)))];
+    process.commit(commit(NEXT + 1, changes)).await;
+    process.ledgered(event(NEXT + 1), 2).await;
+    let again = Process::start(place).await;
+    assert_eq!(dump(&again.published), dump(&process.published));
+    assert_eq!(again.published.revision(), process.published.revision());
+}
+
+async fn names_are_unique_now_and_later(place: &Place) {
+    let store = furnished(place).await;
+    let taken = async |number, thing| match store.commit(commit(number, [put(thing)])).await {
+        Err(CommitError::NameTaken { .. }) => true,
+        Ok(_) => false,
+        Err(other) => panic!("{other}"),
+    };
+    assert!(taken(NEXT, Thing::Person(person(9, "dana"))).await);
+    assert!(taken(NEXT, Thing::Version(version(59, "1"))).await);
+    assert!(!taken(NEXT, Thing::Person(person(9, "robin"))).await);
+    assert!(taken(NEXT + 1, Thing::Person(person(8, "robin"))).await, "though the ledger has not got it yet");
+    // Somebody on the way to another name holds both.
+    assert!(!taken(NEXT + 1, Thing::Person(person(3, "kimberly"))).await);
+    assert!(taken(NEXT + 2, Thing::Person(person(7, "kim"))).await);
+    assert!(taken(NEXT + 2, Thing::Person(person(7, "kimberly"))).await);
+    store.ledgered(event(NEXT + 1), 1, noon()).await.unwrap();
+    assert!(!taken(NEXT + 2, Thing::Person(person(7, "kim"))).await);
+    let people = now(&store).await;
+    assert_eq!(people.person_named("kimberly").map(|it| it.id), Some(id(3)));
+}
+
+async fn references_lead_somewhere(place: &Place) {
+    let store = furnished(place).await;
+    let dangles = async |change| match store.commit(commit(NEXT, [change])).await {
+        Err(CommitError::Dangling { .. }) => true,
+        Ok(_) => false,
+        Err(other) => panic!("{other}"),
+    };
+    let mut elsewhere = model();
+    elsewhere.project = id(39);
+    assert!(dangles(put(Thing::Model(elsewhere))).await);
+    let mut member = person(2, "dana");
+    member.groups.insert(id(29));
+    assert!(dangles(put(Thing::Person(member))).await);
+    let mut nowhere = endpoint();
+    nowhere.environment = name("moon");
+    assert!(dangles(put(Thing::Endpoint(nowhere))).await);
+    let mut stranger = grant(90);
+    stranger.grantee = GranteeRef::Group(id(29));
+    assert!(dangles(give(stranger)).await);
+    let mut thing = grant(90);
+    thing.scope = ScopeRef::Model(id(49));
+    assert!(dangles(give(thing)).await);
+    let credential =
+        CredentialChange { person: id(9), password: None, totp: None, totp_step: None, recovery: None };
+    assert!(dangles(StateChange::Credential(Box::new(credential))).await);
+    assert!(store.pending_outbox(10).await.unwrap().is_empty(), "nothing of a refused commit stays");
+    assert!(matches!(
+        store.commit(commit(NEXT, [StateChange::Revoke(grant_id(99))])).await,
+        Err(CommitError::Missing { .. })
+    ));
+    assert!(matches!(
+        store.commit(commit(NEXT, [StateChange::Remove(Removed::Model(id(49)))])).await,
+        Err(CommitError::Missing { .. })
+    ));
+}
+
+async fn what_is_referred_to_stays(place: &Place) {
+    let store = furnished(place).await;
+    for (removed, by) in [
+        (Removed::Project(id(30)), "of its model"),
+        (Removed::Model(id(40)), "of its versions"),
+        (Removed::Version(id(50)), "of its alias"),
+        (Removed::Alias(id(60)), "of the endpoint that serves it"),
+        (Removed::Group(id(20)), "of its member"),
+    ] {
+        let refused = store.commit(commit(NEXT, [StateChange::Remove(removed)])).await;
+        assert!(matches!(refused, Err(CommitError::InUse { .. })), "{removed:?} stays because {by}");
+    }
+    // Still so when only a change on its way to the ledger refers to it.
+    let mut member = person(3, "kim");
+    member.groups.insert(id(21));
+    store.commit(commit(NEXT, [put(Thing::Person(member))])).await.unwrap();
+    let refused = store.commit(commit(NEXT + 1, [StateChange::Remove(Removed::Group(id(21)))])).await;
+    assert!(matches!(refused, Err(CommitError::InUse { .. })));
+    // Everything together may go.
+    let all = [
+        StateChange::Remove(Removed::Endpoint(id(70))),
+        StateChange::Remove(Removed::Alias(id(60))),
+        StateChange::Remove(Removed::Version(id(50))),
+        StateChange::Remove(Removed::Version(id(51))),
+        StateChange::Remove(Removed::Model(id(40))),
+        StateChange::Remove(Removed::Dataset(id(80))),
+        StateChange::Remove(Removed::Project(id(30))),
+    ];
+    store.commit(commit(NEXT + 1, all)).await.unwrap();
+    assert!(now(&store).await.projects().next().is_none());
+    // And what goes can be made again under its old name.
+    let mut again = project();
+    again.id = id(38);
+    store.commit(commit(NEXT + 2, [put(Thing::Project(again))])).await.unwrap();
+}
+
+async fn an_alias_moves_off_a_version_that_goes_in_one_commit(place: &Place) {
+    let store = furnished(place).await;
+    let mut moved = alias();
+    moved.version = id(51);
+    let changes = [put(Thing::Alias(moved)), StateChange::Remove(Removed::Version(id(50)))];
+    store.commit(commit(NEXT, changes)).await.unwrap();
+    store.ledgered(event(NEXT), 1, noon()).await.unwrap();
+    let snapshot = now(&store).await;
+    assert_eq!(snapshot.alias(id(60)).unwrap().version, id(51));
+    assert!(snapshot.version(id(50)).is_none());
+}
+
+async fn a_grant_never_changes_and_never_comes_back(place: &Place) {
+    let store = furnished(place).await;
+    let exists = async |number| {
+        matches!(
+            store.commit(commit(number, [give(grant(90))])).await,
+            Err(CommitError::GrantExists(found)) if found == grant_id(90)
+        )
+    };
+    store.commit(commit(NEXT, [give(grant(90))])).await.unwrap();
+    assert!(exists(NEXT + 1).await, "on its way");
+    store.ledgered(event(NEXT), 1, noon()).await.unwrap();
+    assert!(exists(NEXT + 1).await, "in force");
+    store.commit(commit(NEXT + 1, [StateChange::Revoke(grant_id(90))])).await.unwrap();
+    assert!(exists(NEXT + 2).await, "revoked");
+    let odd = after(10) + SignedDuration::from_nanos(999);
+    let mut precise = grant(91);
+    (precise.not_before, precise.not_after) = (odd, odd + SignedDuration::from_secs(1));
+    store.commit(commit(NEXT + 2, [give(precise.clone())])).await.unwrap();
+    store.ledgered(event(NEXT + 2), 2, noon()).await.unwrap();
+    let kept = now(&store).await.grant(grant_id(91)).unwrap().clone();
+    assert!(
+        kept.not_before >= precise.not_before && kept.not_after <= precise.not_after,
+        "never longer than given"
+    );
+}
+
+async fn a_commit_is_whole_or_not_there(place: &Place) {
+    let store = furnished(place).await;
+    let before = dump(&now(&store).await);
+    let mut locked = model();
+    locked.quarantined = true;
+    let mut dangling = grant(90);
+    dangling.grantee = GranteeRef::Person(id(9));
+    let bump = StateChange::Bump(EpochScope::Principal(PrincipalRef::Person(id(1))));
+    let refused = store.commit(commit(NEXT, [put(Thing::Model(locked)), bump, give(dangling)])).await;
+    assert!(refused.is_err());
+    assert_eq!(dump(&now(&store).await), before);
+    assert_eq!(store.pending_outbox_len().await.unwrap(), 0);
+    assert!(matches!(store.resolve(Moment::Now).await, Ok(loaded) if loaded.revision == 1));
+}
+
+async fn commits_are_bounded(place: &Place) {
+    let store = furnished(place).await;
+    let twice = store.commit(commit(NEXT, [give(grant(90)), StateChange::Revoke(grant_id(90))])).await;
+    assert!(matches!(twice, Err(CommitError::Twice { .. })));
+    let many: Vec<_> = (0..=Commit::CHANGES_MAX).map(|number| give(grant(9000 + number as u128))).collect();
+    assert!(matches!(store.commit(commit(NEXT, many)).await, Err(CommitError::TooMany { .. })));
+    let mut wordy = commit(NEXT, []);
+    wordy.detail = "x".repeat(Commit::DETAIL_BYTES_MAX).into();
+    assert!(matches!(store.commit(wordy).await, Err(CommitError::TooLong { .. })));
+    let mut long = Description::empty(id(40));
+    long.card = "x".repeat(Description::CARD_BYTES_MAX + 1);
+    let long = store.commit(commit(NEXT, [put(Thing::Description(long))])).await;
+    assert!(matches!(long, Err(CommitError::TooLong { .. })));
+}
+
+async fn the_outbox_holds_no_secret(place: &Place) {
+    let store = furnished(place).await;
+    let change = credential(id(2), 1);
+    assert!(!format!("{change:?}").contains("argon2"));
+    assert!(!format!("{change:?}").contains("[7,"));
+    store.commit(commit(NEXT, [StateChange::Credential(Box::new(change)), give(grant(90))])).await.unwrap();
+    let pending = store.pending_outbox(10).await.unwrap();
+    let [pending] = pending.as_slice() else { panic!("one event") };
+    assert_eq!(pending.detail, serde_json::json!({ "why": "a test" }));
+    assert_eq!(pending.actor, Some(PrincipalRef::Person(id(1))));
+    assert_eq!(
+        pending.changes,
+        [
+            Recorded::Credential { person: id(2), password: true, totp: true, recovery_codes: 2 },
+            Recorded::Grant(Box::new(grant(90))),
+        ]
+    );
+}
+
+async fn epochs_survive_a_restart(place: &Place) {
+    let store = furnished(place).await;
+    let ada = EpochScope::Principal(PrincipalRef::Person(id(1)));
+    let (old, fresh) = (EpochScope::Session(id(5)), EpochScope::Session(id(6)));
+    store.commit(commit(NEXT, [StateChange::Bump(ada), StateChange::Bump(old)])).await.unwrap();
+    let mut later = commit(NEXT + 1, [StateChange::Bump(ada), StateChange::Bump(fresh)]);
+    later.at = after(3 * 86_400);
+    store.commit(later).await.unwrap();
+    let again = place.open().await;
+    let snapshot = again.restore(empty(), Moment::Now, after(3 * 86_400)).await.unwrap();
+    assert_eq!(snapshot.epoch(ada), 2);
+    assert_eq!(snapshot.epoch(fresh), 1);
+    assert_eq!(snapshot.epoch(old), 0, "no session lives that long");
+    let then = again.restore(empty(), Moment::At(after(60)), after(3 * 86_400)).await.unwrap();
+    assert_eq!((then.epoch(ada), then.epoch(old)), (1, 1));
+}
+
+async fn the_house_is_initialised_once(place: &Place) {
+    let store = furnished(place).await;
+    let open = Bootstrap::Open { first: id(1), opened_at: noon() };
+    let closed = Bootstrap::Closed { pair: [id(1), id(2)], closed_at: noon() };
+    assert_eq!(store.bootstrap().await.unwrap(), Bootstrap::Uninitialised);
+    store.commit(commit(NEXT, [StateChange::Bootstrap(open)])).await.unwrap();
+    assert_eq!(store.bootstrap().await.unwrap(), Bootstrap::Uninitialised, "the ledger has not got it yet");
+    let again = store.commit(commit(NEXT + 1, [StateChange::Bootstrap(open)])).await;
+    assert!(matches!(again, Err(CommitError::BootstrapBackwards)));
+    store.ledgered(event(NEXT), 1, noon()).await.unwrap();
+    assert_eq!(store.bootstrap().await.unwrap(), open);
+    store.commit(commit(NEXT + 1, [StateChange::Bootstrap(closed)])).await.unwrap();
+    assert_eq!(store.bootstrap().await.unwrap(), closed, "closing narrows");
+    let reopened = store.commit(commit(NEXT + 2, [StateChange::Bootstrap(open)])).await;
+    assert!(matches!(reopened, Err(CommitError::BootstrapBackwards)));
+}
+
+async fn a_description_follows_its_model(place: &Place) {
+    let store = furnished(place).await;
+    let mut first = Description::empty(id(40));
+    first.card = "# Fraud\n".to_owned();
+    first.metrics.insert("auc".to_owned(), serde_json::json!(0.1 + 0.2));
+    let mut second = first.clone();
+    second.card.push_str("Now with limits.");
+    store.commit(commit(NEXT, [put(Thing::Description(first.clone()))])).await.unwrap();
+    store.ledgered(event(NEXT), 1, after(1)).await.unwrap();
+    store.commit(commit(NEXT + 1, [put(Thing::Description(second.clone()))])).await.unwrap();
+    assert_eq!(store.description(id(40), Moment::Now).await.unwrap(), Some(first.clone()));
+    store.ledgered(event(NEXT + 1), 2, after(2)).await.unwrap();
+    assert_eq!(store.description(id(40), Moment::Now).await.unwrap(), Some(second.clone()));
+    assert_eq!(store.description(id(40), Moment::At(after(1))).await.unwrap(), Some(first));
+    assert_eq!(store.descriptions([id(40), id(41)]).await.unwrap().len(), 1);
+    let gone = [
+        StateChange::Remove(Removed::Endpoint(id(70))),
+        StateChange::Remove(Removed::Alias(id(60))),
+        StateChange::Remove(Removed::Version(id(50))),
+        StateChange::Remove(Removed::Version(id(51))),
+        StateChange::Remove(Removed::Model(id(40))),
+    ];
+    store.commit(commit(NEXT + 2, gone)).await.unwrap();
+    assert_eq!(store.description(id(40), Moment::Now).await.unwrap(), None);
+    assert_eq!(store.description(id(40), Moment::At(after(2))).await.unwrap(), None, "removed at that time");
+}
+
+async fn grants_are_listed_in_pages(place: &Place) {
+    let store = furnished(place).await;
+    let mut grants: Vec<_> = (0..25).map(|number| grant(100 + number)).collect();
+    grants[24].grantee = GranteeRef::Group(id(20));
+    grants[24].scope = ScopeRef::Platform;
+    store.commit(commit(NEXT, grants.iter().cloned().map(give).collect::<Vec<_>>())).await.unwrap();
+    store.ledgered(event(NEXT), 1, noon()).await.unwrap();
+    let dana = GrantsOf::Grantee(GranteeRef::Person(id(2)));
+    let mut seen = Vec::new();
+    loop {
+        let page = store.grants(dana, seen.last().copied(), 10).await.unwrap();
+        assert!(page.len() <= 10);
+        if page.is_empty() {
+            break;
+        }
+        seen.extend(page.into_iter().map(|record| record.grant.id));
+    }
+    assert_eq!(seen.len(), 24);
+    assert_eq!(store.grants(GrantsOf::Scope(ScopeRef::Platform), None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.grants(GrantsOf::Everyone, None, u32::MAX).await.unwrap().len(), 25);
+    const { assert!(PAGE_MAX <= 1000) };
+}
+
+fn credential(person: PersonId, kind: u8) -> CredentialChange {
+    let phc = format!(
+        "$argon2id$v=19$m=47104,t=1,p=1$c29tZXNhbHRzb21lc2FsdA${}",
+        if kind == 1 {
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        } else {
+            "BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        }
+    );
+    CredentialChange {
+        person,
+        password: Some(PasswordHash::from_stored(&phc).unwrap()),
+        totp: Some(Sealed::new(vec![7, kind]).unwrap()),
+        totp_step: Some(100),
+        recovery: Some(RecoveryCodes { unused: vec![Digest::of(&[kind, 1]), Digest::of(&[kind, 2])] }),
+    }
+}
+
+async fn give_credential(store: &Store, number: u128) {
+    let change = StateChange::Credential(Box::new(credential(id(2), 1)));
+    store.commit(commit(number, [change])).await.unwrap();
+    store.ledgered(event(number), 50, noon()).await.unwrap();
+}
+
+async fn credentials_count_once_the_ledger_has_them(place: &Place) {
+    let store = furnished(place).await;
+    let change = StateChange::Credential(Box::new(credential(id(2), 1)));
+    store.commit(commit(NEXT, [change.clone()])).await.unwrap();
+    assert_eq!(store.credential(id(2)).await.unwrap(), None);
+    assert!(store.second_factor_holders(None, 10).await.unwrap().is_empty());
+    store.ledgered(event(NEXT), 1, noon()).await.unwrap();
+    let found = store.credential(id(2)).await.unwrap().unwrap();
+    assert_eq!(found.password, credential(id(2), 1).password);
+    assert_eq!(found.totp, credential(id(2), 1).totp);
+    assert_eq!(found.totp_step, Some(100));
+    assert_eq!(found.recovery_codes_left, 2);
+    assert_eq!(store.second_factor_holders(None, 10).await.unwrap(), [id(2)]);
+    // Dropping takes along what was on its way.
+    store.commit(commit(NEXT + 1, [change])).await.unwrap();
+    store.commit(commit(NEXT + 2, [StateChange::DropCredential(id(2))])).await.unwrap();
+    assert_eq!(store.credential(id(2)).await.unwrap(), None);
+    store.ledgered(event(NEXT + 1), 2, noon()).await.unwrap();
+    assert_eq!(store.credential(id(2)).await.unwrap(), None);
+}
+
+async fn an_older_credential_never_replaces_a_newer_one(place: &Place) {
+    let store = furnished(place).await;
+    let whole = credential(id(2), 1);
+    let only_password =
+        CredentialChange { totp: None, totp_step: None, recovery: None, ..credential(id(2), 2) };
+    store.commit(commit(NEXT, [StateChange::Credential(Box::new(whole.clone()))])).await.unwrap();
+    store.commit(commit(NEXT + 1, [StateChange::Credential(Box::new(only_password.clone()))])).await.unwrap();
+    store.ledgered(event(NEXT + 1), 1, noon()).await.unwrap();
+    store.ledgered(event(NEXT), 2, noon()).await.unwrap();
+    let found = store.credential(id(2)).await.unwrap().unwrap();
+    assert_eq!(found.password, only_password.password, "the newer one");
+    assert_eq!(found.totp, whole.totp, "which said nothing of the second factor");
+    let (old, new) = (whole.password.unwrap(), only_password.password.unwrap());
+    assert!(!store.rehash_password(id(2), &old, &old).await.unwrap());
+    assert!(store.rehash_password(id(2), &new, &old).await.unwrap());
+}
+
+async fn a_one_time_code_counts_once(place: &Place) {
+    let store = furnished(place).await;
+    give_credential(&store, NEXT).await;
+    assert!(!store.use_totp_step(id(2), 100).await.unwrap(), "it proved the seed");
+    let mut tries = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let store = store.clone();
+        tries.spawn(async move { store.use_totp_step(id(2), 101).await.unwrap() });
+    }
+    let passed = tries.join_all().await.into_iter().filter(|passed| *passed).count();
+    assert_eq!(passed, 1);
+    assert!(!store.use_totp_step(id(2), 100).await.unwrap(), "nor an earlier one");
+    assert!(!store.use_totp_step(id(1), 101).await.unwrap(), "nor somebody who has none");
+    assert!(place.open().await.use_totp_step(id(2), 102).await.unwrap());
+}
+
+async fn a_recovery_code_counts_once(place: &Place) {
+    let store = furnished(place).await;
+    give_credential(&store, NEXT).await;
+    let code = Digest::of(&[1, 1]);
+    assert_eq!(store.recovery_codes(id(2)).await.unwrap().unused.len(), 2);
+    assert!(!store.use_recovery_code(id(1), &code).await.unwrap());
+    assert!(store.use_recovery_code(id(2), &code).await.unwrap());
+    assert!(!store.use_recovery_code(id(2), &code).await.unwrap());
+    assert_eq!(store.credential(id(2)).await.unwrap().unwrap().recovery_codes_left, 1);
+}
+
+async fn an_enrolment_code_counts_once(place: &Place) {
+    let store = furnished(place).await;
+    let enrolment = |kind: u8| Enrolment {
+        code_hash: Digest::of(&[kind]),
+        person: id(2),
+        issued_by: Some(PrincipalRef::Person(id(1))),
+        offered: None,
+        created_at: noon(),
+        expires_at: after(900),
+        used_at: None,
+    };
+    store.issue_enrolment(&enrolment(1)).await.unwrap();
+    store.issue_enrolment(&enrolment(2)).await.unwrap();
+    assert_eq!(store.enrolment(&Digest::of(&[1])).await.unwrap(), None, "a new code ends the old one");
+    let sealed = Sealed::new(vec![1, 2, 3]).unwrap();
+    assert!(store.offer_enrolment(&Digest::of(&[2]), &sealed, after(1)).await.unwrap());
+    assert_eq!(store.enrolment_of(id(2)).await.unwrap().unwrap().offered, Some(sealed));
+    assert_eq!(store.use_enrolment(&Digest::of(&[2]), after(900)).await.unwrap(), None, "expired");
+    let mut tries = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let store = store.clone();
+        tries.spawn(async move { store.use_enrolment(&Digest::of(&[2]), after(5)).await.unwrap().is_some() });
+    }
+    let passed = tries.join_all().await.into_iter().filter(|passed| *passed).count();
+    assert_eq!(passed, 1);
+    let used = store.enrolment(&Digest::of(&[2])).await.unwrap().unwrap();
+    assert_eq!((used.used_at, used.offered), (Some(after(5)), None), "the offered secret is not kept");
+}
+
+fn session(number: u128, person: u128) -> SessionRecord {
+    SessionRecord {
+        id: id(number),
+        principal: PrincipalRef::Person(id(person)),
+        token_hash: Digest::of(&number.to_be_bytes()),
+        strength: Strength::TwoFactors,
+        methods: vec![name("pwd"), name("otp")],
+        authenticated_at: noon(),
+        created_at: noon(),
+        last_seen_at: noon(),
+        epoch: EpochMark { principal: 3, session: 1 },
+        binding: Binding::Cookie,
+        user_agent: Some("a browser".to_owned()),
+    }
+}
+
+async fn a_session_ends_for_good(place: &Place) {
+    let store = furnished(place).await;
+    for number in 1..=3 {
+        store.begin_session(&session(number, 2)).await.unwrap();
+    }
+    store.begin_session(&session(4, 3)).await.unwrap();
+    assert!(store.begin_session(&session(4, 3)).await.is_err(), "no token opens two sessions");
+    let one: SessionId = id(1);
+    let found = store.session_by_token(&Digest::of(&1_u128.to_be_bytes())).await.unwrap().unwrap();
+    assert_eq!(found.record, session(1, 2));
+    store.touch_session(one, after(60)).await.unwrap();
+    store.touch_session(one, after(30)).await.unwrap();
+    assert_eq!(store.session(one).await.unwrap().unwrap().record.last_seen_at, after(60));
+    assert!(store.end_session(one, after(90)).await.unwrap());
+    assert!(!store.end_session(one, after(91)).await.unwrap());
+    store.touch_session(one, after(100)).await.unwrap();
+    let ended = place.open().await.session(one).await.unwrap().unwrap();
+    assert_eq!((ended.ended_at, ended.record.last_seen_at), (Some(after(90)), after(60)));
+    let dana = PrincipalRef::Person(id(2));
+    assert_eq!(store.end_sessions_of(dana, Some(id(2)), after(95)).await.unwrap(), 1);
+    assert_eq!(store.sessions_of(dana, None, 10).await.unwrap().len(), 3);
+    assert_eq!(store.sessions_of(dana, Some(id(2)), 10).await.unwrap().len(), 1);
+    assert_eq!(store.forget_sessions(after(13 * 3600)).await.unwrap(), 4);
+    let mut wordy = session(9, 2);
+    wordy.user_agent = Some("x".repeat(300));
+    assert!(matches!(store.begin_session(&wordy).await, Err(StoreError::TooLong { .. })));
+}
+
+async fn softlocks_survive_a_restart(place: &Place) {
+    let store = furnished(place).await;
+    let mut memory = modelward_identity::softlock::Softlocks::new();
+    let keys: Vec<LockKey> = {
+        let account = format!("account/{}", Digest::of(b"dana"));
+        let pair = format!("pair/{}/192.0.2.0/24", Digest::of(b"dana"));
+        let six = "source/2001:db8::/64".to_owned();
+        [account, pair, six].iter().map(|text| text.parse().unwrap()).collect()
+    };
+    assert!("source/192.0.2.7/24".parse::<LockKey>().is_err(), "one source has one key");
+    let _attempt = memory.begin("dana", "192.0.2.7".parse().unwrap(), noon()).unwrap();
+    let lock = *memory.get(&keys[1]).unwrap();
+    let trusted = Softlock { trusted_until: Some(after(86_400 * 9)), ..lock };
+    store
+        .keep_softlocks(&[(keys[0], Some(lock)), (keys[1], Some(trusted)), (keys[2], Some(lock))])
+        .await
+        .unwrap();
+    store.keep_softlocks(&[(keys[2], None)]).await.unwrap();
+    let again = place.open().await;
+    let mut kept = again.softlocks(after(60)).await.unwrap();
+    kept.sort_by_key(|(key, _)| *key);
+    assert_eq!(kept, [(keys[1], trusted), (keys[0], lock)]);
+    let next_day = again.softlocks(after(86_400)).await.unwrap();
+    assert_eq!(next_day, [(keys[1], trusted)], "counts end with their day");
+}
+
+async fn attempts_are_listed_newest_first(place: &Place) {
+    let store = furnished(place).await;
+    for number in 0..5 {
+        let attempt = Attempt {
+            at: after(number),
+            name: if number % 2 == 0 { "dana" } else { "kim" }.to_owned(),
+            source: "192.0.2.7".to_owned(),
+            outcome: "wrong-password".to_owned(),
+        };
+        store.note_attempt(&attempt).await.unwrap();
+    }
+    let all = store.attempts(None, None, 2).await.unwrap();
+    assert_eq!(all.iter().map(|(_, attempt)| attempt.at).collect::<Vec<_>>(), [after(4), after(3)]);
+    let rest = store.attempts(None, all.last().map(|(number, _)| *number), 10).await.unwrap();
+    assert_eq!(rest.len(), 3);
+    assert_eq!(store.attempts(Some("kim"), None, 10).await.unwrap().len(), 2);
+    let long = Attempt { at: noon(), name: "x".repeat(300), source: String::new(), outcome: String::new() };
+    assert!(matches!(store.note_attempt(&long).await, Err(StoreError::TooLong { .. })));
+}
+
+async fn a_key_never_becomes_active_again(place: &Place) {
+    let store = furnished(place).await;
+    let mut key = SigningKey {
+        kid: "k1".to_owned(),
+        purpose: "token".to_owned(),
+        public: "ed25519:…".to_owned(),
+        state: KeyState::Active,
+        created_at: noon(),
+        changed_at: noon(),
+    };
+    store.note_key(&key).await.unwrap();
+    (key.state, key.changed_at) = (KeyState::Retired, after(5));
+    store.note_key(&key).await.unwrap();
+    (key.state, key.changed_at) = (KeyState::Active, after(9));
+    store.note_key(&key).await.unwrap();
+    let found = store.keys().await.unwrap();
+    assert_eq!((found[0].state, found[0].changed_at), (KeyState::Retired, after(5)));
+}
+
+async fn settings_survive_a_restart(place: &Place) {
+    let store = furnished(place).await;
+    assert_eq!(store.setting("high-water").await.unwrap(), None);
+    store.set_setting("high-water", "1").await.unwrap();
+    store.set_setting("high-water", "2").await.unwrap();
+    assert_eq!(place.open().await.setting("high-water").await.unwrap().as_deref(), Some("2"));
+    let long = store.set_setting("x", &"x".repeat(Store::SETTING_BYTES_MAX)).await;
+    assert!(matches!(long, Err(StoreError::TooLong { .. })));
+    store.ping().await.unwrap();
+}
+
+async fn events_know_their_place_in_the_ledger(place: &Place) {
+    let store = furnished(place).await;
+    store.commit(commit(NEXT, [give(grant(90))])).await.unwrap();
+    store
+        .commit(commit(
+            NEXT + 1,
+            [put(Thing::Group(group(22, "more"))), put(Thing::Environment(environment()))],
+        ))
+        .await
+        .unwrap();
+    store.ledgered(event(NEXT), 41, after(2)).await.unwrap();
+    let found = store.event(event(NEXT)).await.unwrap().unwrap();
+    assert_eq!((found.ledger_index, found.ledgered_at), (Some(41), Some(after(2))));
+    let waiting = store.event(event(NEXT + 1)).await.unwrap().unwrap();
+    assert_eq!((waiting.ledger_index, waiting.ledgered_at), (None, None));
+    let newest = store.events(None, 2).await.unwrap();
+    assert_eq!(newest.iter().map(|it| it.event).collect::<Vec<_>>(), [event(NEXT + 1), event(NEXT)]);
+    assert_eq!(store.events(Some(newest[1].sequence), 10).await.unwrap().len(), 1);
+}
+
+/// Good enough to try orders in, and the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+}
