@@ -106,6 +106,20 @@ impl Softlocks {
         self.locks.insert(key, lock);
     }
 
+    /// Counters kept now.
+    pub fn len(&self) -> usize {
+        self.locks.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.locks.is_empty()
+    }
+
+    /// All counters, to be stored.
+    pub fn iter(&self) -> impl Iterator<Item = (&LockKey, &Softlock)> {
+        self.locks.iter()
+    }
+
     pub fn get(&self, key: &LockKey) -> Option<&Softlock> {
         self.locks.get(key)
     }
@@ -259,6 +273,47 @@ impl fmt::Display for SourcePrefix {
             IpAddr::V4(address) => write!(f, "{address}/24"),
             IpAddr::V6(address) => write!(f, "{address}/64"),
         }
+    }
+}
+
+/// A stored key cannot be read back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not the key of a softlock")]
+pub struct LockKeyError(pub String);
+
+impl FromStr for SourcePrefix {
+    type Err = LockKeyError;
+
+    fn from_str(text: &str) -> Result<Self, LockKeyError> {
+        let address = text.strip_suffix("/24").or_else(|| text.strip_suffix("/64"));
+        let prefix = address.and_then(|address| address.parse().ok()).map(Self::of);
+        prefix.filter(|prefix| prefix.to_string() == text).ok_or_else(|| LockKeyError::new(text))
+    }
+}
+
+impl FromStr for LockKey {
+    type Err = LockKeyError;
+
+    fn from_str(text: &str) -> Result<Self, LockKeyError> {
+        let error = || LockKeyError::new(text);
+        let account = |digest: &str| digest.parse().map(AccountKey).map_err(|_| error());
+        let (kind, rest) = text.split_once('/').ok_or_else(error)?;
+        match kind {
+            "pair" => {
+                let (digest, source) = rest.split_once('/').ok_or_else(error)?;
+                Ok(Self::Pair(account(digest)?, source.parse()?))
+            }
+            "account" => Ok(Self::Account(account(rest)?)),
+            "source" => Ok(Self::Source(rest.parse()?)),
+            "totp" => Ok(Self::Totp(account(rest)?)),
+            _ => Err(error()),
+        }
+    }
+}
+
+impl LockKeyError {
+    fn new(text: &str) -> Self {
+        Self(text.chars().take(120).collect())
     }
 }
 

@@ -17,15 +17,16 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::Profile;
+use crate::code::Code;
 
-/// The name of a key in the `kid` header: 1 to 64 characters out of `A-Z a-z 0-9 . _ -`.
+/// The name of a key in the `kid` header: 1 to 64 characters out of `A-Z a-z 0-9 . _ -`, the first a letter or digit.
 ///
-/// It is only ever looked up in memory, never made into a path or a query.
+/// A presented one is only ever looked up in memory, never made into a path or a query.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(Box<str>);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a key id: 1 to 64 characters out of A-Z a-z 0-9 . _ -")]
+#[error("`{text}` is not a key id: 1 to 64 characters out of A-Z a-z 0-9 . _ -, the first a letter or digit")]
 pub struct KeyIdError {
     pub text: String,
 }
@@ -90,11 +91,10 @@ const PKCS8_PREFIX: [u8; 16] =
 impl SigningKey {
     /// A new key under a random id.
     pub fn generate(profile: Profile, ids: &(impl Ids + ?Sized)) -> Result<Self, SigningKeyError> {
-        let mut name = [0; 12];
-        ids.fill(&mut name);
+        let name = Code::<16, 16>::random(ids).text();
         let mut seed = Zeroizing::new([0; 32]);
         ids.fill(seed.as_mut_slice());
-        Self::from_seed(KeyId(URL_SAFE_NO_PAD.encode(name).into()), profile, seed)
+        Self::from_seed(KeyId(name.as_str().into()), profile, seed)
     }
 
     /// A key read back from where it is kept.
@@ -231,9 +231,11 @@ impl FromStr for KeyId {
     type Err = KeyIdError;
 
     fn from_str(text: &str) -> Result<Self, KeyIdError> {
-        let plain =
-            text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
-        if plain && !text.is_empty() && text.len() <= Self::MAX {
+        let mut bytes = text.bytes();
+        let starts_well = bytes.next().is_some_and(|first| first.is_ascii_alphanumeric());
+        let goes_on_well =
+            bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+        if starts_well && goes_on_well && text.len() <= Self::MAX {
             return Ok(Self(text.into()));
         }
         Err(KeyIdError { text: text.chars().take(Self::MAX).collect() })

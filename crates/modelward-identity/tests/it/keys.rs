@@ -5,7 +5,7 @@ use modelward_identity::token::{
     Ask, Issuer, KeyId, KeySet, KeySetError, Profile, PublicKey, SigningKey, Standing, TokenRefusal,
 };
 
-use crate::support::{CONTROL, GATEWAY, House, ISS, ask, b64, later, noon};
+use crate::support::{CONTROL, GATEWAY, House, ISS, SeededIds, ask, b64, later, noon};
 
 #[test]
 fn rotation_refuses_nobody() {
@@ -86,6 +86,17 @@ fn a_key_survives_being_kept_as_its_seed() {
     // Derived by another implementation, it is the same key.
     let other = ed25519_dalek::SigningKey::from_bytes(key.expose_seed());
     assert_eq!(key.public().bytes(), other.verifying_key().as_bytes());
+}
+
+#[test]
+fn a_key_id_is_safe_as_the_name_of_a_file() {
+    for bad in ["", ".", "..", ".hidden", "-rf", "a/b", "a\\b", "a b", "a\0", "ключ", &"k".repeat(65)] {
+        assert!(bad.parse::<KeyId>().is_err(), "{bad}");
+    }
+    for seed in 0..200 {
+        let key = SigningKey::generate(Profile::Access, &SeededIds::new(seed)).unwrap();
+        assert_eq!(key.id().as_str().parse().as_ref(), Ok(key.id()));
+    }
 }
 
 #[test]

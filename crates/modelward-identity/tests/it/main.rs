@@ -7,7 +7,15 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod bad_tokens;
+mod compile_fail;
+mod enrolment;
+mod exchange;
 mod keys;
+mod login;
+mod mutations;
+mod reference;
 mod sessions;
+mod softlocks;
 mod support;
 mod tokens;

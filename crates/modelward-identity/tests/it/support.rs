@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::Signer as _;
 use jiff::{SignedDuration, Timestamp};
 use modelward_decision::EpochScope;
 use modelward_decision::vocabulary::{Binding, ModelId, Name, PersonId, Privilege};
@@ -167,6 +168,13 @@ pub(crate) fn enrolled() -> &'static Enrolled {
 
 pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Signs any header and claims with a seed: what an attacker with our key, or a careless issuer, could make.
+pub(crate) fn forge(seed: &[u8; 32], header: &str, claims: &str) -> String {
+    let signed = format!("{}.{}", b64(header), b64(claims));
+    let signature = ed25519_dalek::SigningKey::from_bytes(seed).sign(signed.as_bytes());
+    format!("{signed}.{}", b64(signature.to_bytes()))
 }
 
 /// The three parts of a token, decoded where they are text.

@@ -1,9 +1,11 @@
 //! What a minted token is, and for how long it counts.
 
+use std::sync::Arc;
+
 use expect_test::expect;
 use jiff::SignedDuration;
-use modelward_decision::EpochScope;
 use modelward_decision::vocabulary::{CredentialScope, PrincipalRef, Privilege};
+use modelward_decision::{Bundle, Change, EpochScope, Snapshot};
 use modelward_identity::token::{Ask, Profile, TokenRefusal, Verifier, ttl};
 use modelward_identity::{Models, Rights};
 
@@ -15,7 +17,7 @@ fn a_token_says_exactly_this() {
     let token =
         house.exchange(&house.dana(), &ask([Privilege::ReadOnly, Privilege::Inference], [2, 1]), noon());
     let (header, claims, signature) = read(token.unwrap().text.expose());
-    expect![[r#"{"alg":"EdDSA","typ":"at+jwt","kid":"1xwCy9oR9v5haess"}"#]].assert_eq(&header);
+    expect![[r#"{"alg":"EdDSA","typ":"at+jwt","kid":"qw2bthpy19bceg6r"}"#]].assert_eq(&header);
     expect![[r#"
         {"iss":"https://modelward.example",
         "sub":"pe_01jc000000e00800000000006t",
@@ -24,8 +26,8 @@ fn a_token_says_exactly_this() {
         "iat":1795190400,
         "nbf":1795190400,
         "exp":1795190700,
-        "jti":"tk_6kaaa87tqz9e8bqdwqv1b01pxj",
-        "sid":"se_661nm8jjcj8fbarahgf55xyx4n",
+        "jti":"tk_3vpybxgng09esassztx4c2dad0",
+        "sid":"se_5c58r7jjyz8jas5t5rcp1a0sk2",
         "acr":"2fa",
         "amr":["pwd",
         "otp"],
@@ -130,6 +132,19 @@ fn a_bump_kills_a_remembered_token() {
         assert_eq!(verify().unwrap_err(), TokenRefusal::Revoked, "{scope}");
         assert!(!who.is_current(&house.epochs, later(1)), "a running stream can tell too");
     }
+}
+
+#[test]
+fn the_epochs_of_a_snapshot_are_the_epochs_in_force() {
+    let house = House::new();
+    let token = house.token();
+    let snapshot = Arc::new(Snapshot::empty(Arc::new(Bundle::default_bundle().unwrap())));
+    let verify = |snapshot: &Arc<Snapshot>| {
+        house.gateway.verify(token.text.expose().as_bytes(), snapshot, later(1)).map(|who| who.principal())
+    };
+    let dana = verify(&snapshot).unwrap();
+    let next = Arc::new(snapshot.with([Change::Bump(EpochScope::Principal(dana))]));
+    assert_eq!(verify(&next).unwrap_err(), TokenRefusal::Revoked);
 }
 
 #[test]

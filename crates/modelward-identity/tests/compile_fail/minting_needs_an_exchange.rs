@@ -1,0 +1,7 @@
+//! There is no token without a credential offered for it.
+
+use modelward_identity::token::Issuer;
+
+fn main() {
+    let _ = Issuer::mint;
+}
