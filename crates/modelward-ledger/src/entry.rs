@@ -236,3 +236,6 @@ impl Entry {
     }
 }
 
+#[cfg(test)]
+#[cfg(feature = "write")]
+mod tests;

@@ -79,6 +79,7 @@ pub(crate) fn frame_bytes(payload: usize) -> usize {
 }
 
 /// Appends the whole frame to `out`, which is empty, and gives its hash.
+#[cfg(feature = "write")]
 pub(crate) fn encode<'a>(
     out: &mut Vec<u8>,
     header: &Header,
@@ -154,6 +155,7 @@ pub(crate) fn decode(segment: &[u8], offset: usize) -> Result<Option<Frame<'_>>,
 }
 
 /// Whether a valid frame with an index of at least `index` begins anywhere after `offset`.
+#[cfg(feature = "write")]
 pub(crate) fn valid_frame_after(segment: &[u8], offset: usize, index: u64) -> bool {
     let mut at = offset.saturating_add(SECTOR);
     while at < segment.len() {
@@ -190,4 +192,5 @@ impl Cursor<'_> {
 }
 
 #[cfg(test)]
+#[cfg(feature = "write")]
 mod tests;

@@ -25,6 +25,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    #[cfg(feature = "write")]
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut slot = MAGIC.to_vec();
         slot.extend_from_slice(&self.sequence.to_be_bytes());
@@ -37,6 +38,7 @@ impl Head {
         slot
     }
 
+    #[cfg(feature = "write")]
     pub(crate) const fn offset(&self) -> u64 {
         if self.sequence & 1 == 0 { 0 } else { 4096 }
     }

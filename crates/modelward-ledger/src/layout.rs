@@ -4,6 +4,7 @@
 pub(crate) const SEGMENTS: &str = "wal";
 /// The public part: checkpoint, tiles and bundles, as C2SP tlog-tiles lays them out.
 pub(crate) const LOG: &str = "log";
+#[cfg(feature = "write")]
 pub(crate) const CHECKPOINT: &str = "log/checkpoint";
 #[cfg(feature = "write")]
 pub(crate) const INDEX: &str = "index";
@@ -25,6 +26,7 @@ pub(crate) fn reserve(slot: usize) -> String {
     format!("{SEGMENTS}/reserve-{slot:02}.seg")
 }
 
+#[cfg(feature = "write")]
 pub(crate) fn in_log(path: impl std::fmt::Display) -> String {
     format!("{LOG}/{path}")
 }

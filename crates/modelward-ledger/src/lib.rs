@@ -39,6 +39,7 @@ pub mod sim;
 pub mod storage;
 #[cfg(feature = "write")]
 pub mod subject;
+pub mod verify;
 #[cfg(feature = "write")]
 mod write;
 

@@ -218,29 +218,22 @@ impl LedgerReader {
         if width <= present { Ok(()) } else { Err(ReadError::NoSuchTile { path }) }
     }
 
-    /// A partial tile may be gone once the full one exists; the beginning of the full one is the same.
+    /// A partial tile may be gone, or never have been published; a wider one begins with it.
     fn read_tile(&self, tile: TilePath) -> Result<Vec<u8>, ReadError> {
-        let path = layout::in_log(tile);
-        match self.shared.storage.read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && tile.is_partial() => self.cut(tile),
-            other => other.map_err(|source| ReadError::Io { path, source }),
-        }
-    }
-
-    fn cut(&self, tile: TilePath) -> Result<Vec<u8>, ReadError> {
-        let mut bytes = self.read(&layout::in_log(tile.full()))?;
-        let damaged = || ReadError::Damaged { path: layout::in_log(tile.full()) };
-        match tile {
-            TilePath::Checkpoint => {}
-            TilePath::Hashes { width, .. } => bytes.truncate(usize::from(width).saturating_mul(Digest::LEN)),
-            TilePath::Entries { width, .. } => {
-                let entries = split_entries(&bytes).ok_or_else(damaged)?;
-                let kept =
-                    entries.iter().take(usize::from(width)).map(|entry| entry.len().saturating_add(2)).sum();
-                bytes.truncate(kept);
+        let (level, index) = match tile {
+            TilePath::Checkpoint => return self.read(layout::CHECKPOINT),
+            TilePath::Hashes { level, index, .. } => (level, index),
+            TilePath::Entries { index, .. } => (0, index),
+        };
+        let present = tile.at_width(tile_width(self.shared.recent.published(), level, index));
+        for wider in [tile, present, tile.full()] {
+            match self.read(&layout::in_log(wider)) {
+                Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                Ok(bytes) if wider != tile => return beginning(bytes, tile),
+                other => return other,
             }
         }
-        Ok(bytes)
+        Err(ReadError::NoSuchTile { path: tile })
     }
 
     fn bundle(&self, index: u64) -> Result<Vec<u8>, ReadError> {
@@ -257,6 +250,22 @@ impl LedgerReader {
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         self.shared.storage.read(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })
     }
+}
+
+/// The part of a wider tile that is this one.
+fn beginning(mut bytes: Vec<u8>, tile: TilePath) -> Result<Vec<u8>, ReadError> {
+    match tile {
+        TilePath::Checkpoint => {}
+        TilePath::Hashes { width, .. } => bytes.truncate(usize::from(width).saturating_mul(Digest::LEN)),
+        TilePath::Entries { width, .. } => {
+            let entries = split_entries(&bytes);
+            let entries = entries.ok_or_else(|| ReadError::Damaged { path: layout::in_log(tile) })?;
+            let kept =
+                entries.iter().take(usize::from(width)).map(|entry| entry.len().saturating_add(2)).sum();
+            bytes.truncate(kept);
+        }
+    }
+    Ok(bytes)
 }
 
 /// The last bundle read, since neighbours are usually wanted next.

@@ -9,6 +9,8 @@ use std::fmt::Debug;
 use std::io;
 
 pub use file::FileStorage;
+#[cfg(test)]
+pub(crate) use sim::Random;
 #[cfg(any(test, feature = "sim"))]
 pub use sim::{Fault, SimDisk};
 

@@ -148,4 +148,3 @@ impl fmt::Debug for DataKey {
         f.write_str("DataKey(hidden)")
     }
 }
-

@@ -22,4 +22,4 @@ pub use ticket::{LedgerFailed, Receipt, Ticket};
 pub(crate) use core::Shared;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,7 +11,6 @@ pub mod config;
 pub mod credentials;
 pub mod exit;
 pub mod keys;
-pub mod metrics;
 pub mod output;
 pub mod private;
 pub mod telemetry;

@@ -17,6 +17,7 @@ use crate::subject::{Month, PseudonymKey, SubjectKeys};
 
 /// Facts longer than this are recorded by digest alone.
 const FACTS_BYTES_MAX: usize = 8 * 1024;
+const SALT_BYTES: usize = 16;
 
 /// Seals drafts for one log. Runs on the submitting thread, so that the sequencer only writes.
 pub(crate) struct Sealer {
@@ -105,16 +106,20 @@ impl Sealer {
     }
 
     fn seal_facts(&self, facts: &[u8], pseudonym: Option<&str>, month: Month) -> Result<Facts, DraftError> {
-        let digest = Digest::of(facts);
         let (Some(pseudonym), true) = (pseudonym, facts.len() <= FACTS_BYTES_MAX) else {
-            return Ok(Facts { digest, sealed: None });
+            return Ok(Facts { digest: Digest::of(facts), sealed: None });
         };
+        // The salt is erased with the facts: a digest of a few guessable facts alone would outlive them.
+        let mut salted = vec![0; SALT_BYTES];
+        self.ids.fill(&mut salted);
+        salted.extend_from_slice(facts);
+        let digest = Digest::of(&salted);
         let refuse = |reason: String| DraftError::Seal { reason };
         let (key_id, key) = self.keys.current(pseudonym, month).map_err(|error| refuse(error.to_string()))?;
         let mut nonce = [0; 24];
         self.ids.fill(&mut nonce);
         let aad = associated_data(&self.origin, &digest);
-        let ct = key.seal(&nonce, facts, aad.as_bytes()).map_err(|error| refuse(error.to_string()))?;
+        let ct = key.seal(&nonce, &salted, aad.as_bytes()).map_err(|error| refuse(error.to_string()))?;
         let sealed = SealedFacts {
             ct: URL_SAFE_NO_PAD.encode(ct),
             key_id: key_id.to_string(),
@@ -133,8 +138,11 @@ impl Sealer {
         let nonce: [u8; 24] = nonce.try_into().map_err(|_| refuse(&"the nonce has not 24 bytes"))?;
         let ct = URL_SAFE_NO_PAD.decode(&sealed.ct).map_err(|error| refuse(&error))?;
         let aad = associated_data(&self.origin, &facts.digest);
-        let clear = key.open(&nonce, &ct, aad.as_bytes()).map_err(|error| refuse(&error))?;
-        Ok(Some(clear))
+        let mut salted = key.open(&nonce, &ct, aad.as_bytes()).map_err(|error| refuse(&error))?;
+        if Digest::of(&salted) != facts.digest || salted.len() < SALT_BYTES {
+            return Err(refuse(&"the facts do not have their digest"));
+        }
+        Ok(Some(salted.split_off(SALT_BYTES)))
     }
 }
 

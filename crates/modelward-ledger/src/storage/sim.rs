@@ -50,6 +50,8 @@ struct State {
     crash_at: Option<u64>,
     fault: Fault,
     capacity: Option<u64>,
+    /// The disk before each operation, if asked for.
+    history: Option<Vec<Arc<Self>>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -84,6 +86,24 @@ impl SimDisk {
     /// Lets the disk lose power at the operation with this number.
     pub fn crash_at(&self, operation: Option<u64>) {
         self.state().crash_at = operation;
+    }
+
+    /// Keeps the disk as it is before each further operation: see [`Self::history`].
+    pub fn remember(&self) {
+        self.state().history = Some(Vec::new());
+    }
+
+    /// The disks as they were before each operation since [`Self::remember`], and as it is now. A power loss in
+    /// the middle of an operation leaves one of the mixtures that [`Self::after_crash`] makes of these.
+    pub fn history(&self) -> Vec<Self> {
+        let mut state = self.state();
+        let past = state.history.take().unwrap_or_default();
+        let now = Arc::new(state.clone());
+        let disk = |state: Arc<State>| Self {
+            state: Arc::new(Mutex::new((*state).clone())),
+            locked: Arc::default(),
+        };
+        past.into_iter().chain([now]).map(disk).collect()
     }
 
     /// How many operations changed the disk so far.
@@ -131,6 +151,14 @@ impl SimDisk {
         self.state().names.keys().cloned().collect()
     }
 
+    /// Every file's name and bytes.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let state = self.state();
+        let bytes =
+            |inode: &u64| state.inodes.get(inode).map(|inode| inode.current.clone()).unwrap_or_default();
+        state.names.iter().map(|(name, inode)| (name.clone(), bytes(inode))).collect()
+    }
+
     /// Changes a file behind the ledger's back, durably.
     pub fn tamper(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.state();
@@ -154,6 +182,10 @@ impl SimDisk {
 impl State {
     /// Counts one change, and refuses it if the disk has failed.
     fn change(&mut self) -> io::Result<()> {
+        if let Some(mut history) = self.history.take() {
+            history.push(Arc::new(self.clone()));
+            self.history = Some(history);
+        }
         self.operations = self.operations.saturating_add(1);
         if self.crash_at.is_some_and(|at| self.operations > at) {
             return Err(io::Error::other("simulated power loss"));

@@ -16,7 +16,7 @@ use super::queue::{Queue, Submission};
 use super::recent::{Recent, Record};
 use super::recovery::{self, Recovered};
 use super::segments::Pool;
-use super::ticket::{LedgerFailed, Receipt, Slot};
+use super::ticket::{LedgerFailed, Promise, Receipt};
 use crate::entry::{EntryDraft, Kind, Sealer};
 use crate::heads::{self, Head};
 use crate::layout;
@@ -191,7 +191,7 @@ fn create_files(storage: &Arc<dyn Storage>, config: &Config) -> io::Result<()> {
 struct Writing {
     submission: Submission,
     /// Others in the same batch with the same event id.
-    twins: Vec<Arc<Slot>>,
+    twins: Vec<Promise>,
 }
 
 impl Writer {
@@ -268,11 +268,11 @@ impl Writer {
         for submission in batch {
             if let Some(event) = &submission.sealed.event {
                 if let Some(receipt) = index.receipt_of(event) {
-                    submission.slot.resolve(Ok(receipt));
+                    submission.promise.resolve(Ok(receipt));
                     continue;
                 }
                 if let Some(twin) = first.get(event).and_then(|position| kept.get_mut(*position)) {
-                    twin.twins.push(submission.slot);
+                    twin.twins.push(submission.promise);
                     continue;
                 }
                 first.insert(event.clone(), kept.len());
@@ -285,9 +285,9 @@ impl Writer {
     /// Writes an entry of the ledger's own, outside any queue.
     pub(crate) fn write_own(&mut self, draft: EntryDraft) -> Result<(), OpenError> {
         let sealed = self.shared.sealer.seal(draft)?;
-        let (_ticket, slot) = super::Ticket::new();
+        let (_ticket, promise) = super::Ticket::new();
         // The log's own entries are part of stopping and of taking rights away: they may use the reserve.
-        let submission = Submission { sealed, narrowing: true, slot };
+        let submission = Submission { sealed, narrowing: true, promise };
         let batch = [Writing { submission, twins: Vec::new() }];
         self.commit(&batch).map(drop).map_err(OpenError::FirstEntries)
     }
@@ -301,7 +301,7 @@ fn resolve(batch: &[Writing], first: u64) {
 
 impl Writing {
     fn resolve(&self, outcome: &Result<Receipt, LedgerFailed>) {
-        self.submission.slot.resolve(outcome.clone());
+        self.submission.promise.resolve(outcome.clone());
         self.twins.iter().for_each(|twin| twin.resolve(outcome.clone()));
     }
 }

@@ -1,9 +1,9 @@
 //! The bounded queue between submitters and the sequencer: three lanes, strict order among them.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::ticket::{LedgerFailed, Slot, Ticket};
+use super::ticket::{LedgerFailed, Promise, Ticket};
 use crate::entry::Sealed;
 
 /// Which queue an entry waits in. A fuller lane never delays the lanes before it.
@@ -22,7 +22,7 @@ pub enum Lane {
 pub(crate) struct Submission {
     pub(crate) sealed: Sealed,
     pub(crate) narrowing: bool,
-    pub(crate) slot: Arc<Slot>,
+    pub(crate) promise: Promise,
 }
 
 /// How many entries may wait.
@@ -78,8 +78,8 @@ impl Queue {
         if waiting.len() >= capacity {
             return Err(Refused::Full);
         }
-        let (ticket, slot) = Ticket::new();
-        waiting.push_back(Submission { sealed, narrowing, slot });
+        let (ticket, promise) = Ticket::new();
+        waiting.push_back(Submission { sealed, narrowing, promise });
         if std::mem::take(&mut state.idle) {
             self.arrived.notify_one();
         }
@@ -117,7 +117,7 @@ impl Queue {
             state.drain(usize::MAX, usize::MAX)
         };
         self.arrived.notify_all();
-        waiting.iter().for_each(|submission| submission.slot.resolve(Err(reason.clone())));
+        waiting.iter().for_each(|submission| submission.promise.resolve(Err(reason.clone())));
     }
 
     pub(crate) fn waiting(&self) -> usize {

@@ -1,4 +1,7 @@
+mod crash;
 mod fixture;
+mod index;
 mod ledger;
+mod queue;
 
-pub(super) use fixture::{decision, open, small};
+pub(crate) use fixture::{Hand, decision, open, parts, small};

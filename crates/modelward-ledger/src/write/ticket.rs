@@ -33,9 +33,13 @@ pub enum LedgerFailed {
 #[must_use = "an entry is recorded only once its ticket resolves to a receipt"]
 pub struct Ticket(Arc<Slot>);
 
-/// The sequencer's half.
+/// The sequencer's half. If it is dropped without an answer, the ticket fails: nobody may wait for ever, and
+/// nobody may take silence for a yes.
+#[derive(Debug)]
+pub(crate) struct Promise(Arc<Slot>);
+
 #[derive(Debug, Default)]
-pub(crate) struct Slot(Mutex<State>);
+struct Slot(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -44,9 +48,9 @@ struct State {
 }
 
 impl Ticket {
-    pub(crate) fn new() -> (Self, Arc<Slot>) {
+    pub(crate) fn new() -> (Self, Promise) {
         let slot = Arc::new(Slot::default());
-        (Self(Arc::clone(&slot)), slot)
+        (Self(Arc::clone(&slot)), Promise(slot))
     }
 
     /// Blocks the thread until the entry is durable or the ledger has failed.
@@ -83,30 +87,32 @@ impl Future for Ticket {
     }
 }
 
-impl Slot {
+impl Promise {
     /// Resolves the ticket; the first resolution holds.
     pub(crate) fn resolve(&self, outcome: Result<Receipt, LedgerFailed>) {
         let waker = {
-            let mut state = self.state();
-            if state.outcome.is_none() {
-                state.outcome = Some(outcome);
+            let mut state = self.0.state();
+            if state.outcome.is_some() {
+                return;
             }
+            state.outcome = Some(outcome);
             state.waker.take()
         };
         if let Some(waker) = waker {
             waker.wake();
         }
     }
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.resolve(Err(LedgerFailed::Closed));
     }
 }
 
-/// If the sequencer dies without an answer, nobody may wait for ever, and nobody may take silence for a yes.
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.resolve(Err(LedgerFailed::Closed));
+impl Slot {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

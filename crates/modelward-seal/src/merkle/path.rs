@@ -22,13 +22,18 @@ pub struct TilePathError {
 }
 
 impl TilePath {
-    /// The same tile at full width.
-    pub const fn full(self) -> Self {
+    /// The same tile at another width.
+    pub const fn at_width(self, width: u16) -> Self {
         match self {
             Self::Checkpoint => self,
-            Self::Hashes { level, index, width: _ } => Self::Hashes { level, index, width: TILE_WIDTH },
-            Self::Entries { index, width: _ } => Self::Entries { index, width: TILE_WIDTH },
+            Self::Hashes { level, index, width: _ } => Self::Hashes { level, index, width },
+            Self::Entries { index, width: _ } => Self::Entries { index, width },
         }
+    }
+
+    /// The same tile at full width.
+    pub const fn full(self) -> Self {
+        self.at_width(TILE_WIDTH)
     }
 
     pub const fn is_partial(self) -> bool {

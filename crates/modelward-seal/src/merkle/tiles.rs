@@ -83,7 +83,13 @@ impl TileStack {
 
     /// The root, computed anew from the unfinished tiles.
     pub fn root(&self) -> Digest {
-        let mut right: Option<Digest> = None;
+        self.root_with(None)
+    }
+
+    /// The root of a tree whose right edge goes on with a subtree lower than one leaf of this stack: for a stack
+    /// over whole tiles, the unfinished tile.
+    pub fn root_with(&self, lower: Option<Digest>) -> Digest {
+        let mut right = lower;
         for row in &self.levels {
             // INVARIANT: everything below this level is shorter than one of its nodes, so the perfect
             // subtrees of the row come left of it, largest first.
