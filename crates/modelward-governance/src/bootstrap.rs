@@ -78,18 +78,20 @@ impl Bootstrap {
     }
 }
 
-/// The one grant that `init` makes itself: `Govern` over the platform for the first person.
-pub fn first_grant(id: GrantId, first: PersonId, now: Timestamp) -> Grant {
-    Grant {
+/// The grants that `init` makes itself: `Govern` and `Audit` over the platform for the first person. Without the second
+/// nobody could watch what the first is used for (decision 0011).
+pub fn first_grants(ids: [GrantId; 2], first: PersonId, now: Timestamp) -> [Grant; 2] {
+    let [govern, audit] = ids;
+    [(govern, Privilege::Govern), (audit, Privilege::Audit)].map(|(id, privilege)| Grant {
         id,
         grantee: GranteeRef::Person(first),
-        privilege: Privilege::Govern,
+        privilege,
         scope: ScopeRef::Platform,
         conditions: Conditions::default(),
         not_before: now,
         not_after: latest_end(now),
         origin: Origin::Bootstrap { by: first },
-    }
+    })
 }
 
 /// The last moment at which a grant given directly at `now` may end.

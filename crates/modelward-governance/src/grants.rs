@@ -215,7 +215,7 @@ pub fn drop_own(
 /// The privileges one person's word is enough for, while the state is open.
 const fn directly_grantable(privilege: Privilege) -> Result<(), Refusal> {
     match privilege {
-        Privilege::ReadOnly | Privilege::Inference | Privilege::Govern => Ok(()),
+        Privilege::ReadOnly | Privilege::Inference | Privilege::Govern | Privilege::Audit => Ok(()),
         Privilege::SelfService => Err(Refusal::NeedsNoGrant(privilege)),
         Privilege::InferenceSensitive
         | Privilege::Experiment
@@ -223,8 +223,7 @@ const fn directly_grantable(privilege: Privilege) -> Result<(), Refusal> {
         | Privilege::Retraining
         | Privilege::Export
         | Privilege::DataExport
-        | Privilege::Deploy
-        | Privilege::Audit => Err(Refusal::AboveBootstrap(privilege)),
+        | Privilege::Deploy => Err(Refusal::AboveBootstrap(privilege)),
     }
 }
 

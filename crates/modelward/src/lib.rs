@@ -11,6 +11,7 @@ pub mod config;
 pub mod credentials;
 pub mod exit;
 pub mod keys;
+pub mod metrics;
 pub mod output;
 pub mod private;
 pub mod telemetry;

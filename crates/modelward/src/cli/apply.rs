@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use modelward_server::wire::{
-    Applied, ApplyGroupsRequest, ApplyRequest, ChangeVerb, Declaration, DeclaredDataset, DeclaredEndpoint,
-    DeclaredEnvironment, DeclaredGroup, DeclaredModel, DeclaredProject,
+    Applied, ApplyGroupsRequest, ApplyMachinesRequest, ApplyRequest, ChangeVerb, Declaration,
+    DeclaredDataset, DeclaredEndpoint, DeclaredEnvironment, DeclaredGroup, DeclaredMachine, DeclaredModel,
+    DeclaredProject,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +38,7 @@ pub(super) struct Args {
     server: Server,
 }
 
-/// One file. Groups go another way than things, because membership changes who may do what.
+/// One file. Machines and groups go another way than things, because they change who may do what.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
@@ -51,6 +52,8 @@ struct File {
     endpoints: Vec<DeclaredEndpoint>,
     #[serde(rename = "dataset")]
     datasets: Vec<DeclaredDataset>,
+    #[serde(rename = "machine")]
+    machines: Vec<DeclaredMachine>,
     #[serde(rename = "group")]
     groups: Vec<DeclaredGroup>,
 }
@@ -59,13 +62,15 @@ struct File {
 #[derive(Default)]
 struct Declared {
     things: Declaration,
+    machines: Vec<DeclaredMachine>,
     groups: Vec<DeclaredGroup>,
 }
 
-/// Both answers, as a script sees them.
+/// The answers, as a script sees them.
 #[derive(Serialize)]
 struct Answer {
     inventory: Option<Applied>,
+    machines: Option<Applied>,
     groups: Option<Applied>,
 }
 
@@ -111,7 +116,13 @@ async fn send(
         let request = ApplyRequest { declaration: declared.things.clone(), prune, dry_run };
         Some(client.post("/api/v1/apply", &request).await?)
     };
-    // Files that name no group leave every group alone, even when pruning.
+    // Files that name no machine or no group leave those alone, even when pruning.
+    let machines = if declared.machines.is_empty() {
+        None
+    } else {
+        let request = ApplyMachinesRequest { machines: declared.machines.clone(), prune, dry_run };
+        Some(client.post("/api/v1/machines", &request).await?)
+    };
     let groups = if declared.groups.is_empty() {
         None
     } else {
@@ -119,12 +130,12 @@ async fn send(
         Some(client.post("/api/v1/groups", &request).await?)
     };
     progress.finish_and_clear();
-    Ok(Answer { inventory, groups })
+    Ok(Answer { inventory, machines, groups })
 }
 
 impl Answer {
     fn parts(&self) -> impl Iterator<Item = &Applied> {
-        self.inventory.iter().chain(&self.groups)
+        self.inventory.iter().chain(&self.machines).chain(&self.groups)
     }
 
     fn changes_anything(&self) -> bool {
@@ -186,6 +197,7 @@ fn read(from: &Path) -> Result<Declared, Failure> {
         declared.things.models.extend(file.models);
         declared.things.endpoints.extend(file.endpoints);
         declared.things.datasets.extend(file.datasets);
+        declared.machines.extend(file.machines);
         declared.groups.extend(file.groups);
     }
     Ok(declared)

@@ -5,6 +5,7 @@ use modelward_server::wire::{EnrolConfirmRequest, EnrolRequest, EnrolStarted, En
 use super::api::{Server, wait};
 use super::{Context, ask};
 use crate::exit::{Exit, Outcome};
+use crate::output::clean;
 
 /// Become a person of an installation, with the code that `modelward init` or `modelward invite` gave
 #[derive(Debug, clap::Args)]
@@ -18,23 +19,24 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: Args) -> Outcome {
     let client = args.server.anonymous(context)?;
-    let (code, password) = if args.stdin {
-        (Secret::new(ask::piped("enrolment code")?), Secret::new(ask::piped("password")?))
-    } else {
-        (ask::secret("Enrolment code")?, ask::new_password()?)
-    };
+    let code =
+        if args.stdin { Secret::new(ask::piped("enrolment code")?) } else { ask::secret("Enrolment code")? };
     let request = EnrolRequest { code };
     let terminal = &context.terminal;
     wait(async {
         let started: EnrolStarted = client.post("/api/v1/enrol", &request).await?;
-        if args.stdin {
-            // A script makes the code from this line, and answers on its standard input.
+        let password = if args.stdin {
+            // A script makes the authenticator's code from this line, and answers on its standard input.
             terminal.value(&started)?;
+            Secret::new(ask::piped("password")?)
         } else {
-            terminal.note(&format!("{}, add this to an authenticator app:", started.display_name));
+            terminal.note(&format!("Welcome, {}.", clean(&started.display_name)));
+            let password = ask::new_password()?;
+            terminal.note("Add this to an authenticator app:");
             terminal.note(&format!("  {}", started.otpauth.expose()));
             terminal.note(&format!("or type this secret into it: {}", started.secret.expose()));
-        }
+            password
+        };
         let totp =
             if args.stdin { ask::piped("authenticator code")? } else { ask::line("Code the app shows")? };
         let confirm = EnrolConfirmRequest { code: request.code, password, totp: Secret::new(totp) };

@@ -8,6 +8,12 @@ fn the_configuration_page_is_current() {
 }
 
 #[test]
+fn the_metrics_page_is_current() {
+    expect_file!["../../../../docs/reference/metrics.md"]
+        .assert_eq(&modelward::metrics::reference().unwrap());
+}
+
+#[test]
 fn the_command_line_page_is_current() {
     expect_file!["../../../../docs/reference/cli.md"].assert_eq(&modelward::cli::reference());
 }
