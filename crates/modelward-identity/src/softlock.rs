@@ -65,10 +65,6 @@ pub struct Wait {
     pub until: Timestamp,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not the key of a softlock")]
-pub struct LockKeyError(pub String);
-
 /// An attempt that may be looked at, and is already counted. Dropping it leaves it counted as failed.
 #[derive(Debug)]
 #[must_use = "an attempt that succeeded must be given to `succeed`"]
@@ -325,33 +321,6 @@ impl fmt::Display for LockKey {
             Self::Account(account) => write!(f, "account/{}", account.0),
             Self::Source(source) => write!(f, "source/{source}"),
             Self::Totp(account) => write!(f, "totp/{}", account.0),
-        }
-    }
-}
-
-/// Reads what [`LockKey`] displays.
-impl FromStr for LockKey {
-    type Err = LockKeyError;
-
-    fn from_str(text: &str) -> Result<Self, LockKeyError> {
-        let error = || LockKeyError(text.chars().take(160).collect());
-        let (kind, rest) = text.split_once('/').ok_or_else(error)?;
-        let account = |text: &str| text.parse().map(AccountKey).map_err(|_| error());
-        let source = |text: &str| {
-            let (address, length) = text.split_once('/').ok_or_else(error)?;
-            let prefix = SourcePrefix::of(address.parse().map_err(|_| error())?);
-            // Nothing but a canonical text: one counter must not be kept under two keys.
-            if prefix.to_string() == format!("{address}/{length}") { Ok(prefix) } else { Err(error()) }
-        };
-        match kind {
-            "pair" => {
-                let (left, right) = rest.split_once('/').ok_or_else(error)?;
-                Ok(Self::Pair(account(left)?, source(right)?))
-            }
-            "account" => Ok(Self::Account(account(rest)?)),
-            "source" => Ok(Self::Source(source(rest)?)),
-            "totp" => Ok(Self::Totp(account(rest)?)),
-            _ => Err(error()),
         }
     }
 }

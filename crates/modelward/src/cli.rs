@@ -102,7 +102,7 @@ pub fn main() -> ExitCode {
 
 fn run(context: &Context, command: Command) -> Outcome {
     match command {
-        Command::Enrol(args) => enrol::run(context, args),
+        Command::Enrol(args) => enrol::run(context, &args),
         Command::Login(args) => login::run(context, args),
         Command::Logout(args) => logout::run(context, &args),
         Command::Whoami(args) => whoami::run(context, &args),

@@ -17,7 +17,7 @@ pub(super) struct Args {
     server: Server,
 }
 
-pub(super) fn run(context: &Context, args: Args) -> Outcome {
+pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     let client = args.server.anonymous(context)?;
     let code =
         if args.stdin { Secret::new(ask::piped("enrolment code")?) } else { ask::secret("Enrolment code")? };
