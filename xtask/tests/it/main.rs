@@ -1,4 +1,5 @@
-//! The rules of the house hold, and each rule is able to fail.
+//! The rules of the house hold, each rule is able to fail, and figures are judged as promised.
 #![cfg(test)]
 
+mod bench;
 mod tidy;
