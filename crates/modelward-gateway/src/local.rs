@@ -1,0 +1,186 @@
+//! Answers that need no upstream: what exists here, as far as the caller may know, and how the gateway is.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use modelward_decision::inventory::{Endpoint, Protocol};
+use modelward_decision::vocabulary::{Action, Ask, DecisionId, Facts, ResourceRef};
+use modelward_decision::{Request, Snapshot, decide};
+use modelward_enforcement::Situation;
+use modelward_identity::Authenticated;
+
+use crate::json::write_text;
+use crate::recognise::{Bound, bind};
+use crate::routes::Call;
+
+/// Rows of a list that are weighed at most.
+const ROWS_MAX: usize = 1024;
+
+/// Who asks, from where: everything but the question.
+pub(crate) struct Asker<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) who: &'a Authenticated,
+    pub(crate) situation: &'a Situation,
+    pub(crate) now: jiff::Timestamp,
+}
+
+/// By which operation something is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) action: Action,
+    pub(crate) resource: ResourceRef,
+}
+
+impl Seen {
+    const OWN: Self = Self { action: Action::ReadSelf, resource: ResourceRef::Platform };
+}
+
+/// How far somebody may go with one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Allowed,
+    /// Denied, but a grant of theirs reaches it.
+    Known,
+    Unknown,
+}
+
+impl Asker<'_> {
+    /// A question that is neither enforced nor recorded: it only shapes what is shown.
+    pub(crate) fn standing(&self, action: Action, resource: ResourceRef) -> Standing {
+        let facts = Facts {
+            now: self.now,
+            environment: self.situation.environment.clone(),
+            endpoint: self.situation.endpoint,
+            session: Arc::clone(self.who.session()),
+            device: self.situation.device.clone(),
+            network: self.situation.network.clone(),
+            place: self.situation.place.clone(),
+            risk: self.situation.risk.clone(),
+            ask: Ask::default(),
+        };
+        let request = Request { principal: self.who.principal(), action, resource, facts };
+        let decision = decide(self.snapshot, &request, DecisionId::from_bits(0));
+        match (decision.is_allow(), decision.covering.is_empty()) {
+            (true, _) => Standing::Allowed,
+            (false, false) => Standing::Known,
+            (false, true) => Standing::Unknown,
+        }
+    }
+
+    /// Whether the caller may know that a model exists: some right of theirs reaches it.
+    pub(crate) fn knows(&self, bound: &Bound) -> bool {
+        let version = ResourceRef::Version(bound.version.id);
+        [Action::Predict, Action::ReadServing, Action::Embed]
+            .into_iter()
+            .any(|action| self.standing(action, version) != Standing::Unknown)
+    }
+
+    /// Whether the caller may know that an endpoint exists.
+    pub(crate) fn knows_endpoint(&self, endpoint: &Arc<Endpoint>) -> bool {
+        let own = self.standing(Action::ReadEndpoint, ResourceRef::Endpoint(endpoint.id));
+        own != Standing::Unknown || self.rows(endpoint).iter().any(|bound| self.knows(bound))
+    }
+
+    /// How the caller may see a model, if at all: as one that exists, or else as one of those they may use, which is
+    /// a part of their own rights.
+    pub(crate) fn sight(&self, bound: &Bound) -> Option<Seen> {
+        let (model, version) =
+            (ResourceRef::Model(bound.version.model), ResourceRef::Version(bound.version.id));
+        let ways = [
+            (Action::ListModels, model, Seen { action: Action::ListModels, resource: model }),
+            (Action::ListModels, version, Seen { action: Action::ListModels, resource: version }),
+            (Action::Predict, version, Seen::OWN),
+            (Action::Embed, version, Seen::OWN),
+        ];
+        let allowed = |(action, resource, _): &(Action, ResourceRef, Seen)| {
+            self.standing(*action, *resource) == Standing::Allowed
+        };
+        ways.into_iter().find(allowed).map(|(_, _, seen)| seen)
+    }
+
+    /// The served models the caller may see, and the operation that lists them.
+    pub(crate) fn visible(&self, endpoint: &Arc<Endpoint>) -> (Vec<Bound>, Seen) {
+        let mut by = Seen::OWN;
+        let mut rows = self.rows(endpoint);
+        rows.retain(|bound| match self.sight(bound) {
+            None => false,
+            Some(seen) => {
+                if by == Seen::OWN {
+                    by = seen;
+                }
+                true
+            }
+        });
+        (rows, by)
+    }
+
+    fn rows(&self, endpoint: &Arc<Endpoint>) -> Vec<Bound> {
+        let mut rows = bind::all(self.snapshot, endpoint);
+        rows.truncate(ROWS_MAX);
+        rows
+    }
+}
+
+/// The document of a list, or of one model in the shape lists have.
+pub(crate) fn models(call: Call, bounds: &[Bound]) -> Bytes {
+    let mut out = Vec::with_capacity(64 + bounds.len() * 64);
+    match call {
+        Call::Models => {
+            out.extend_from_slice(b"{\"object\":\"list\",\"data\":[");
+            each(&mut out, bounds, write_model);
+            out.extend_from_slice(b"]}");
+        }
+        Call::InferenceModels => {
+            out.extend_from_slice(b"{\"models\":[");
+            each(&mut out, bounds, |out, bound| write_text(out, bound.public_name()));
+            out.extend_from_slice(b"]}");
+        }
+        _ => {
+            out.push(b'[');
+            each(&mut out, bounds, |out, bound| {
+                out.extend_from_slice(b"{\"name\":");
+                write_text(out, bound.public_name());
+                out.extend_from_slice(b",\"version\":");
+                write_text(out, bound.label());
+                out.extend_from_slice(b",\"state\":\"READY\",\"reason\":\"\"}");
+            });
+            out.push(b']');
+        }
+    }
+    Bytes::from(out)
+}
+
+/// One model of the OpenAI-compatible API. No path, parent or owner of the server behind.
+pub(crate) fn model(bound: &Bound) -> Bytes {
+    let mut out = Vec::with_capacity(96);
+    write_model(&mut out, bound);
+    Bytes::from(out)
+}
+
+fn write_model(out: &mut Vec<u8>, bound: &Bound) {
+    out.extend_from_slice(b"{\"id\":");
+    write_text(out, bound.public_name());
+    out.extend_from_slice(b",\"object\":\"model\",\"created\":0,\"owned_by\":\"modelward\"}");
+}
+
+fn each(out: &mut Vec<u8>, bounds: &[Bound], write: impl Fn(&mut Vec<u8>, &Bound)) {
+    for (place, bound) in bounds.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write(out, bound);
+    }
+}
+
+/// The metadata of a server of the Open Inference Protocol: ours, not the upstream's.
+pub(crate) const SERVER: &[u8] =
+    concat!("{\"name\":\"modelward\",\"version\":\"", env!("CARGO_PKG_VERSION"), "\",\"extensions\":[]}")
+        .as_bytes();
+
+/// The protocol a path speaks, for the shape of errors before its endpoint is known.
+pub(crate) fn spoken(second: Option<&str>) -> Protocol {
+    match second {
+        Some("v2") => Protocol::OpenInference,
+        _ => Protocol::OpenAi,
+    }
+}
