@@ -114,11 +114,6 @@ impl Core {
         let reason = format!("{} {}", request.action.as_str(), denial.decision().outcome.as_str());
         match self.flood.denied(self, &source, &reason, || entry::denial(&denial, request, trace)) {
             Ok(()) => NoPermit::Denied(Box::new(denial)),
-            // A denial that waits for room is still a denial; one that can never be recorded explains nothing.
-            Err(Unavailable::LedgerFull) => {
-                self.observer.unrecorded("denial");
-                NoPermit::Denied(Box::new(denial))
-            }
             Err(why) => self.unavailable(why),
         }
     }

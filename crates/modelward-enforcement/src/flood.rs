@@ -2,7 +2,7 @@
 //!
 //! They wait in the counters lane, which delays no other. A source that goes on after a few in one second gets one
 //! entry a second with counts by reason; so a flood costs the ledger a handful of entries, and a revocation never
-//! waits behind it.
+//! waits behind it. Entries nobody waits for, counts and outcomes, are kept back while the ledger's queue is full.
 
 use std::sync::{Mutex, Weak};
 use std::time::Duration;
@@ -16,8 +16,8 @@ use crate::denial::Unavailable;
 
 /// How often finished windows are written.
 const FLUSH_EVERY: Duration = Duration::from_millis(250);
-/// Aggregates that wait for room in the ledger's queue. One stands for many denials, so few are enough.
-const WAITING_MAX: usize = 4096;
+/// Entries that wait for room in the ledger's queue.
+const WAITING_MAX: usize = 16_384;
 
 #[derive(Debug)]
 pub(crate) struct Flood(Mutex<State>);
@@ -25,7 +25,7 @@ pub(crate) struct Flood(Mutex<State>);
 #[derive(Debug)]
 struct State {
     aggregator: DenialAggregator,
-    waiting: Vec<EntryDraft>,
+    waiting: Vec<(Lane, EntryDraft)>,
 }
 
 impl Flood {
@@ -48,29 +48,54 @@ impl Flood {
             state.aggregator.observe(now, source, reason)
         };
         match observed {
-            // Dropping the ticket changes nothing: the entry is written all the same.
-            Observed::Single => core.submit(Lane::Counters, draft()?).map(drop),
-            Observed::Counted if core.is_failing() => core.submit(Lane::Counters, draft()?).map(drop),
-            Observed::Counted => Ok(()),
+            // A ledger that failed is asked again each time: a denial that can never be recorded explains nothing.
+            Observed::Counted if !core.is_failing() => Ok(()),
+            Observed::Counted | Observed::Single => self.submit(core, Lane::Counters, draft()?, "denial"),
         }
     }
 
-    /// Writes what is counted: windows that are over, or all of them at the end.
+    /// Records an outcome nobody waits for.
+    pub(crate) fn concluded(&self, core: &Core, lane: Lane, draft: EntryDraft) {
+        if self.submit(core, lane, draft, "outcome").is_err() {
+            // The intent stays open; the ledger's next start calls it indeterminate.
+            core.observer.unrecorded("outcome");
+        }
+    }
+
+    /// Submits an entry now, or as soon as there is room. The ticket is of no use here: dropped, the entry is written
+    /// all the same.
+    fn submit(
+        &self,
+        core: &Core,
+        lane: Lane,
+        draft: EntryDraft,
+        what: &'static str,
+    ) -> Result<(), Unavailable> {
+        match core.submit(lane, draft.clone()) {
+            Err(Unavailable::LedgerFull) => {
+                match self.0.lock() {
+                    Ok(mut state) if state.waiting.len() < WAITING_MAX => state.waiting.push((lane, draft)),
+                    Ok(_) | Err(_) => core.observer.unrecorded(what),
+                }
+                Ok(())
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// Writes what waits, and what is counted: windows that are over, or all of them at the end.
     pub(crate) fn flush(&self, core: &Core, all: bool) {
         let now = micros(core.clock.now());
-        let Ok(mut state) = self.0.lock() else { return };
-        let id = || core.next_id().to_string();
-        let counted = if all { state.aggregator.flush_all(id) } else { state.aggregator.flush(now, id) };
-        state.waiting.extend(counted);
-        let drafts = std::mem::take(&mut state.waiting);
-        for draft in drafts {
-            if core.submit(Lane::Counters, draft.clone()).is_ok() {
-                continue;
-            }
-            if state.waiting.len() < WAITING_MAX && !all {
-                state.waiting.push(draft);
-            } else {
-                core.observer.unrecorded("denials");
+        let drafts = {
+            let Ok(mut state) = self.0.lock() else { return };
+            let id = || core.next_id().to_string();
+            let counted = if all { state.aggregator.flush_all(id) } else { state.aggregator.flush(now, id) };
+            state.waiting.extend(counted.into_iter().map(|draft| (Lane::Counters, draft)));
+            std::mem::take(&mut state.waiting)
+        };
+        for (lane, draft) in drafts {
+            if self.submit(core, lane, draft, "kept").is_err() {
+                core.observer.unrecorded("kept");
             }
         }
     }

@@ -3,7 +3,7 @@
 //! One task watches the snapshots. At every change it looks at each registered stream, first by lookups alone
 //! (epochs, grant, activity, quarantine: a thousand streams take well under a millisecond), then by deciding each once
 //! more, which also finds what no lookup can: a group left, a policy changed, a window closed. The second look is
-//! repeated every few seconds and gives way to a newer snapshot. Ends by time need no task: each guard has its timer.
+//! repeated every few seconds and gives way to a newer snapshot. For ends by time each guard has a timer of its own.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -105,9 +105,9 @@ impl StreamGuard {
             if let Some(end) = self.is_cut() {
                 return end;
             }
-            // Bounded, because the clock is not the timer's: a jump is noticed within a second.
+            // The clock is not the timer's. A clock that lags is asked again; one that jumped ahead the task notices.
             let left = until(self.standing.ends_at(), self.registry.clock.now());
-            let wait = left.min(Duration::from_secs(1));
+            let wait = left.max(Duration::from_millis(1));
             if let Ok(told) = tokio::time::timeout(wait, &mut self.told).await {
                 return self.ended(told.unwrap_or(Cut { end: End::Unavailable, published_at: None }));
             }
@@ -145,7 +145,7 @@ async fn watch(registry: Weak<Registry>, mut snapshots: Snapshots) {
     loop {
         let published = tokio::select! {
             changed = snapshots.changed() => changed,
-            _ = again.tick() => Some(snapshots.latest()),
+            _ = again.tick() => snapshots.is_open().then(|| snapshots.latest()),
         };
         let Some(registry) = registry.upgrade() else { return };
         let Some(published) = published else {

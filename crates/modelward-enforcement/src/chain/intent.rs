@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use modelward_decision::vocabulary::DecisionId;
-use modelward_ledger::entry::EntryDraft;
 use modelward_ledger::{Lane, Ticket};
 use tokio::time::Instant;
 
@@ -99,7 +98,10 @@ impl Intent {
     fn pay(&mut self, ending: &Ending) {
         match std::mem::replace(&mut self.owed, Owed::Nothing) {
             Owed::Nothing => {}
-            Owed::Recorded(index) => send(&self.core, self.lane, entry::outcome(self.id, index, ending)),
+            Owed::Recorded(index) => {
+                let draft = entry::outcome(self.id, index, ending);
+                self.core.flood.concluded(&self.core, self.lane, draft);
+            }
             Owed::Queued(ticket, _) => {
                 // The position is not known yet. Somebody has to wait for it.
                 let (core, lane, id, ending) = (Arc::clone(&self.core), self.lane, self.id, ending.clone());
@@ -109,18 +111,12 @@ impl Intent {
                 };
                 runtime.spawn(async move {
                     if let Ok(receipt) = ticket.await {
-                        send(&core, lane, entry::outcome(id, receipt.index, &ending));
+                        let draft = entry::outcome(id, receipt.index, &ending);
+                        core.flood.concluded(&core, lane, draft);
                     }
                 });
             }
         }
-    }
-}
-
-fn send(core: &Core, lane: Lane, draft: EntryDraft) {
-    if core.submit(lane, draft).is_err() {
-        // The intent stays open; the ledger's next start calls it indeterminate.
-        core.observer.unrecorded("outcome");
     }
 }
 

@@ -1,0 +1,7 @@
+mod chain;
+mod checks;
+mod fail_closed;
+mod flood;
+mod limits;
+mod record;
+mod streams;
