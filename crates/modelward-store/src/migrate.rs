@@ -94,3 +94,6 @@ async fn apply(
         .doing("note a migration")?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
