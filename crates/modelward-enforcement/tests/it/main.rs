@@ -1,3 +1,4 @@
+mod build;
 mod chain;
 mod checks;
 mod fail_closed;
