@@ -81,21 +81,20 @@ impl Asker<'_> {
         own != Standing::Unknown || self.rows(endpoint).iter().any(|bound| self.knows(bound))
     }
 
-    /// How the caller may see a model, if at all: as one that exists, or else as one of those they may use, which is
-    /// a part of their own rights.
+    /// How the caller may see a model, if at all: as one of its project's, or else as one of those they may read or
+    /// use, which is a part of their own rights.
     pub(crate) fn sight(&self, bound: &Bound) -> Option<Seen> {
-        let (model, version) =
-            (ResourceRef::Model(bound.version.model), ResourceRef::Version(bound.version.id));
-        let ways = [
-            (Action::ListModels, model, Seen { action: Action::ListModels, resource: model }),
-            (Action::ListModels, version, Seen { action: Action::ListModels, resource: version }),
-            (Action::Predict, version, Seen::OWN),
-            (Action::Embed, version, Seen::OWN),
-        ];
-        let allowed = |(action, resource, _): &(Action, ResourceRef, Seen)| {
-            self.standing(*action, *resource) == Standing::Allowed
-        };
-        ways.into_iter().find(allowed).map(|(_, _, seen)| seen)
+        let version = ResourceRef::Version(bound.version.id);
+        let project =
+            self.snapshot.model(bound.version.model).map(|model| ResourceRef::Project(model.project));
+        let listed = project.map(|project| Seen { action: Action::ListModels, resource: project });
+        let is_allowed = |action, resource| self.standing(action, resource) == Standing::Allowed;
+        listed.filter(|seen| is_allowed(seen.action, seen.resource)).or_else(|| {
+            [Action::ReadServing, Action::Predict, Action::Embed]
+                .into_iter()
+                .any(|action| is_allowed(action, version))
+                .then_some(Seen::OWN)
+        })
     }
 
     /// The served models the caller may see, and the operation that lists them.
