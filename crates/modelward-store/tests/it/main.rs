@@ -10,4 +10,5 @@ mod conformance;
 mod crash;
 mod directions;
 mod house;
+mod page;
 mod sqlite;
