@@ -36,7 +36,8 @@ impl Tls {
         Ok(())
     }
 
-    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+    /// What the next connection is served with.
+    pub fn current(&self) -> Arc<ServerConfig> {
         self.0.load_full()
     }
 }

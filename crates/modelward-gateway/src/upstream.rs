@@ -15,6 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use modelward_decision::vocabulary::{Name, Privilege};
 use rustls::RootCertStore;
@@ -125,7 +126,7 @@ pub enum UpstreamError {
 #[derive(Debug)]
 pub(crate) struct Upstream {
     pub(crate) replicas: Vec<Arc<Replica>>,
-    credentials: Credentials,
+    credentials: ArcSwap<Credentials>,
     balance: Balance,
     timeouts: Timeouts,
     next: std::sync::atomic::AtomicUsize,
@@ -176,6 +177,15 @@ impl Upstreams {
         futures_util::future::join_all(checks).await;
     }
 
+    /// From now on requests to this upstream carry these credentials. Answers whether there is one of that name.
+    pub fn replace_credentials(&self, name: &Name, credentials: Credentials) -> bool {
+        let upstream = self.by_name.get(name);
+        if let Some(upstream) = upstream {
+            upstream.credentials.store(Arc::new(credentials));
+        }
+        upstream.is_some()
+    }
+
     /// Whether each upstream has a replica that is well.
     pub fn health(&self) -> impl Iterator<Item = (&Name, bool)> {
         self.by_name.iter().map(|(name, upstream)| (name, upstream.is_well()))
@@ -207,7 +217,7 @@ impl Upstream {
             .collect();
         Ok(Self {
             replicas,
-            credentials: config.credentials,
+            credentials: ArcSwap::from_pointee(config.credentials),
             balance: config.balance,
             timeouts: config.timeouts,
             next: std::sync::atomic::AtomicUsize::new(0),
@@ -232,13 +242,14 @@ impl Upstream {
                     continue;
                 }
             };
+            let credentials = self.credentials.load();
             let outgoing = Outgoing {
                 method: request.method,
                 address: replica.address(),
                 path: request.path,
                 body: request.body,
                 events: request.events,
-                credential: self.credentials.of(request.privilege),
+                credential: credentials.of(request.privilege),
             };
             let sent = wire::exchange(connection, &outgoing, self.timeouts).await;
             return match sent {

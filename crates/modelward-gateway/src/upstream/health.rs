@@ -1,5 +1,6 @@
 //! Asking a replica how it is, apart from the requests of callers.
 
+use arc_swap::ArcSwap;
 use modelward_decision::vocabulary::Privilege;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -8,14 +9,14 @@ use super::pool::Replica;
 use super::wire::{self, Outgoing};
 
 /// Asks again and again. Ends at once for a replica that is not asked.
-pub(super) async fn watch(replica: &Replica, credentials: &Credentials) {
+pub(super) async fn watch(replica: &Replica, credentials: &ArcSwap<Credentials>) {
     let check = replica.health();
     let Some(path) = &check.path else { return };
     let mut ticks = interval(check.every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let passes = timeout(check.timeout, ask(replica, path, credentials)).await.unwrap_or(false);
+        let passes = timeout(check.timeout, ask(replica, path, &credentials.load())).await.unwrap_or(false);
         replica.checked(passes);
     }
 }
