@@ -20,10 +20,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::HeaderName;
+use ipnet::IpNet;
 use modelward_decision::vocabulary::Name;
 use secrecy::SecretString;
 
-pub use form::{ByteSize, Cidr, Count, Form, HttpUrl, LogFormat, Origin as LedgerOrigin, Raw, VariableName};
+pub use form::{ByteSize, Count, Form, HttpUrl, LogFormat, Origin as LedgerOrigin, Raw, VariableName};
 pub use problem::{ConfigError, Place, Problem};
 pub use read::{CLIENT_VARIABLES, Effective, Origin};
 pub use reference::reference;
@@ -42,10 +44,13 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub control: Listener,
     pub gateway: Listener,
-    /// Ranges with the segment they make up, in file order; the longest match wins.
-    pub networks: Vec<(Cidr, Name)>,
+    pub gateway_bounds: GatewayBounds,
+    /// Ranges with the segment they make up; the longest match wins.
+    pub networks: Vec<(IpNet, Name)>,
     pub upstreams: BTreeMap<Name, Upstream>,
     pub ledger: Ledger,
+    /// What authenticator apps show beside the account.
+    pub issuer_name: Name,
     pub drain_timeout: Duration,
     pub telemetry: Telemetry,
 }
@@ -69,8 +74,13 @@ pub struct TlsFiles {
 pub struct Upstream {
     pub urls: Vec<HttpUrl>,
     pub credential: Credential,
+    /// The header the credential stands in; `Authorization: Bearer …` unless another is named.
+    pub credential_header: Option<HeaderName>,
     pub ca_file: Option<PathBuf>,
     pub health_path: Option<String>,
+    pub health_interval: Duration,
+    /// Requests under way at one replica.
+    pub in_flight: usize,
     pub connect_timeout: Duration,
     pub head_timeout: Duration,
     pub idle_timeout: Duration,
@@ -89,6 +99,23 @@ pub enum Credential {
 pub struct Ledger {
     pub origin: LedgerOrigin,
     pub segment_size: ByteSize,
+}
+
+/// Upper bounds of connections, messages and what one request may ask a model for.
+#[derive(Debug, Clone)]
+pub struct GatewayBounds {
+    pub connections: usize,
+    pub h2_streams: u32,
+    pub head_timeout: Duration,
+    pub body: ByteSize,
+    pub body_timeout: Duration,
+    pub request_timeout: Duration,
+    pub stream_timeout: Duration,
+    pub answer: ByteSize,
+    pub event: ByteSize,
+    pub choices: u32,
+    pub tokens: u32,
+    pub alternatives: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -164,19 +191,23 @@ impl Config {
         let data_dir = noted(from.find(&settings::DATA_DIR), problems);
         let control = Listener::build(from, &CONTROL, folder, problems);
         let gateway = Listener::build(from, &GATEWAY, folder, problems);
+        let gateway_bounds = noted(GatewayBounds::build(from), problems);
         let networks = networks(from, problems);
         let upstreams = upstreams(from, folder, problems);
         let origin = noted(from.value(&settings::LEDGER_ORIGIN), problems);
         let segment_size = noted(from.value(&settings::LEDGER_SEGMENT_SIZE), problems);
+        let issuer_name = noted(from.value(&settings::LOGIN_ISSUER), problems);
         let drain_timeout = noted(from.value(&settings::DRAIN_TIMEOUT), problems);
         let telemetry = noted(Telemetry::build(from), problems);
         Some(Self {
             data_dir: data_dir?.map_or_else(|| folder.to_owned(), |chosen| folder.join(chosen)),
             control: control?,
             gateway: gateway?,
+            gateway_bounds: gateway_bounds?,
             networks,
             upstreams,
             ledger: Ledger { origin: origin?, segment_size: segment_size? },
+            issuer_name: issuer_name?,
             drain_timeout: drain_timeout?,
             telemetry: telemetry?,
         })
@@ -282,12 +313,12 @@ fn missing_half<A, B>(from: &Effective, have: &Setting<A>, lack: &Setting<B>) ->
     }
 }
 
-fn networks(from: &Effective, problems: &mut Vec<Problem>) -> Vec<(Cidr, Name)> {
+fn networks(from: &Effective, problems: &mut Vec<Problem>) -> Vec<(IpNet, Name)> {
     let mut ranges = Vec::new();
     for range in from.names_under("networks") {
         let Some(segment) = noted(from.value_of(&settings::NETWORKS, &range), problems) else { continue };
-        match range.parse::<Cidr>() {
-            Ok(cidr) => ranges.push((cidr, segment)),
+        match form::read_range(&range) {
+            Ok(parsed) => ranges.push((parsed, segment)),
             Err(why) => problems.push(Problem {
                 message: format!("the network `{range}` {why}"),
                 place: from.place(&settings::NETWORKS, Some(&range)),
@@ -343,9 +374,12 @@ impl Upstream {
         Some(Self {
             urls,
             credential: Credential::build(from, name, folder, problems)?,
+            credential_header: noted(from.find_of(&settings::UPSTREAM_CREDENTIAL_HEADER, name), problems)?,
             ca_file: noted(from.find_of(&settings::UPSTREAM_CA_FILE, name), problems)?
                 .map(|file| folder.join(file)),
             health_path,
+            health_interval: noted(from.value_of(&settings::UPSTREAM_HEALTH_INTERVAL, name), problems)?,
+            in_flight: whole(noted(from.value_of(&settings::UPSTREAM_IN_FLIGHT, name), problems)?),
             connect_timeout: noted(from.value_of(&settings::UPSTREAM_CONNECT_TIMEOUT, name), problems)?,
             head_timeout: noted(from.value_of(&settings::UPSTREAM_HEAD_TIMEOUT, name), problems)?,
             idle_timeout: noted(from.value_of(&settings::UPSTREAM_IDLE_TIMEOUT, name), problems)?,
@@ -373,6 +407,29 @@ impl Credential {
             }
         }
     }
+}
+
+impl GatewayBounds {
+    fn build(from: &Effective) -> Result<Self, Problem> {
+        Ok(Self {
+            connections: whole(from.value(&settings::GATEWAY_CONNECTIONS)?),
+            h2_streams: from.value(&settings::GATEWAY_H2_STREAMS)?.0,
+            head_timeout: from.value(&settings::GATEWAY_HEAD_TIMEOUT)?,
+            body: from.value(&settings::GATEWAY_BODY)?,
+            body_timeout: from.value(&settings::GATEWAY_BODY_TIMEOUT)?,
+            request_timeout: from.value(&settings::GATEWAY_REQUEST_TIMEOUT)?,
+            stream_timeout: from.value(&settings::GATEWAY_STREAM_TIMEOUT)?,
+            answer: from.value(&settings::GATEWAY_ANSWER)?,
+            event: from.value(&settings::GATEWAY_EVENT)?,
+            choices: from.value(&settings::GATEWAY_CHOICES)?.0,
+            tokens: from.value(&settings::GATEWAY_TOKENS)?.0,
+            alternatives: from.value(&settings::GATEWAY_ALTERNATIVES)?.0,
+        })
+    }
+}
+
+fn whole<const MIN: u32, const MAX: u32>(count: Count<MIN, MAX>) -> usize {
+    usize::try_from(count.0).unwrap_or(usize::MAX)
 }
 
 impl Telemetry {

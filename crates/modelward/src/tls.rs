@@ -3,65 +3,57 @@
 //! A connection takes the certificate of the moment it begins. A file that cannot be used leaves the one before in
 //! force and says so: a half-written renewal must not end the service.
 
-use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
-use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+use modelward_gateway::{Tls, TlsError};
+use zeroize::Zeroizing;
 
 use crate::config::TlsFiles;
+use crate::stamp::Stamp;
 
 /// A certificate chain with its key, as two files.
+#[derive(Debug)]
 pub struct Certificate {
     files: TlsFiles,
-    current: ArcSwap<CertifiedKey>,
-    /// The files as they were when `current` was read.
-    seen: Mutex<Stamp>,
+    tls: Tls,
+    /// The files as they were when they were last read.
+    seen: Mutex<Stamp<2>>,
 }
-
-/// When and how large: enough to notice a renewal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp([(SystemTime, u64); 2]);
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    #[error("failed to read `{}`: {reason}", path.display())]
-    Read { path: PathBuf, reason: String },
-    #[error("there is no certificate in `{}`", path.display())]
-    Empty { path: PathBuf },
-    #[error("the private key in `{}` cannot be used", path.display())]
-    Key {
+    #[error("failed to read `{}`", path.display())]
+    Read {
         path: PathBuf,
         #[source]
-        source: rustls::Error,
+        source: io::Error,
     },
-    #[error("the private key in `{}` does not belong to the certificate in `{}`", key.display(), certificate.display())]
-    Pair {
+    #[error("`{}` is larger than {MAX_FILE} bytes", path.display())]
+    TooLarge { path: PathBuf },
+    #[error("`{}` and `{}` make no certificate", certificate.display(), key.display())]
+    Unusable {
         certificate: PathBuf,
         key: PathBuf,
         #[source]
-        source: rustls::Error,
+        source: TlsError,
     },
-    #[error("failed to set up TLS")]
-    Tls(#[source] rustls::Error),
 }
+
+/// Chains of dozens of certificates fit.
+const MAX_FILE: u64 = 1 << 20;
 
 impl Certificate {
     /// # Errors
     /// A file cannot be read, or the two do not belong together.
-    pub fn read(files: TlsFiles) -> Result<Arc<Self>, CertificateError> {
+    pub fn read(files: TlsFiles) -> Result<Self, CertificateError> {
         let seen = stamp(&files)?;
-        let current = ArcSwap::from_pointee(load(&files)?);
-        Ok(Arc::new(Self { files, current, seen: Mutex::new(seen) }))
+        let (chain, key) = load(&files)?;
+        let tls = Tls::from_pem(&chain, &key).map_err(unusable(&files))?;
+        Ok(Self { files, tls, seen: Mutex::new(seen) })
     }
 
     /// Reads the files again if they changed, or in any case if told to. Answers whether a new pair is in force.
@@ -76,22 +68,14 @@ impl Certificate {
         }
         // Noted before reading: what cannot be used is reported once, and again only after another change.
         *seen = now;
-        self.current.store(Arc::new(load(&self.files)?));
+        let (chain, key) = load(&self.files)?;
+        self.tls.replace(&chain, &key).map_err(unusable(&self.files))?;
         Ok(true)
     }
 
-    /// TLS 1.2 and 1.3 with HTTP/2 and HTTP/1.1 on offer.
-    ///
-    /// # Errors
-    /// The cryptographic provider offers neither version.
-    pub fn server_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, CertificateError> {
-        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(CertificateError::Tls)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::<Self>::clone(self));
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+    /// What a listener serves with; it follows each refresh.
+    pub fn tls(&self) -> Tls {
+        self.tls.clone()
     }
 
     pub fn path(&self) -> &Path {
@@ -99,53 +83,30 @@ impl Certificate {
     }
 }
 
-impl ResolvesServerCert for Certificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current.load_full())
-    }
+fn stamp(files: &TlsFiles) -> Result<Stamp<2>, CertificateError> {
+    Stamp::of([&files.certificate, &files.key])
+        .map_err(|(path, source)| CertificateError::Read { path, source })
 }
 
-fn stamp(files: &TlsFiles) -> Result<Stamp, CertificateError> {
-    let one = |path: &Path| {
-        let read = |error: std::io::Error| CertificateError::Read {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        };
-        let metadata = fs::metadata(path).map_err(read)?;
-        Ok((metadata.modified().map_err(read)?, metadata.len()))
-    };
-    Ok(Stamp([one(&files.certificate)?, one(&files.key)?]))
+fn load(files: &TlsFiles) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CertificateError> {
+    Ok((read(&files.certificate)?, Zeroizing::new(read(&files.key)?)))
 }
 
-fn load(files: &TlsFiles) -> Result<CertifiedKey, CertificateError> {
-    let read = |path: &Path| {
-        let path = path.to_owned();
-        move |error: rustls::pki_types::pem::Error| CertificateError::Read { path, reason: error.to_string() }
-    };
-    let chain = CertificateDer::pem_file_iter(&files.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(read(&files.certificate))?;
-    if chain.is_empty() {
-        return Err(CertificateError::Empty { path: files.certificate.clone() });
+fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {
+    let failed = |source| CertificateError::Read { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(failed)?.len() > MAX_FILE {
+        return Err(CertificateError::TooLarge { path: path.to_owned() });
     }
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(read(&files.key))?;
-    let key = aws_lc_rs::sign::any_supported_type(&key)
-        .map_err(|source| CertificateError::Key { path: files.key.clone(), source })?;
-    let pair = CertifiedKey::new(chain, key);
-    match pair.keys_match() {
-        // Unknown means that this kind of key cannot say; the handshake will.
-        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Ok(pair),
-        Err(source) => Err(CertificateError::Pair {
-            certificate: files.certificate.clone(),
-            key: files.key.clone(),
-            source,
-        }),
-    }
+    let mut content = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut content)).map_err(failed)?;
+    Ok(content)
 }
 
-impl fmt::Debug for Certificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificate").field("files", &self.files).finish_non_exhaustive()
+fn unusable(files: &TlsFiles) -> impl Fn(TlsError) -> CertificateError + '_ {
+    |source| CertificateError::Unusable {
+        certificate: files.certificate.clone(),
+        key: files.key.clone(),
+        source,
     }
 }
 
@@ -166,16 +127,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = write_pair(folder.path(), "one.example");
         let certificate = Certificate::read(files.clone()).unwrap();
-        let first = certificate.current.load_full();
+        let first = certificate.tls().current();
         assert!(!certificate.refresh(false).unwrap(), "nothing changed");
 
         fs::write(&files.certificate, "half a file").unwrap();
-        assert!(certificate.refresh(true).is_err());
-        assert_eq!(certificate.current.load_full().cert, first.cert, "the one before stays in force");
+        assert!(certificate.refresh(false).is_err());
+        assert!(
+            std::sync::Arc::ptr_eq(&certificate.tls().current(), &first),
+            "the one before stays in force"
+        );
+        assert!(!certificate.refresh(false).unwrap(), "it is said once");
 
         write_pair(folder.path(), "two.example");
         assert!(certificate.refresh(true).unwrap());
-        assert_ne!(certificate.current.load_full().cert, first.cert);
+        assert!(!std::sync::Arc::ptr_eq(&certificate.tls().current(), &first));
     }
 
     #[test]
@@ -185,6 +150,6 @@ mod tests {
         let files = write_pair(folder.path(), "one.example");
         let stranger = write_pair(other.path(), "one.example");
         let mixed = TlsFiles { certificate: files.certificate, key: stranger.key };
-        assert!(matches!(Certificate::read(mixed), Err(CertificateError::Pair { .. })));
+        assert!(matches!(Certificate::read(mixed), Err(CertificateError::Unusable { .. })));
     }
 }

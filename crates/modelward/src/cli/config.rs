@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::Context;
-use crate::config::{self, ConfigError, Loaded};
+use crate::config::{self, ConfigError, Environment, Loaded};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Style, Table};
 
@@ -26,8 +26,16 @@ pub(super) struct ConfigFile {
     config: PathBuf,
 }
 
+/// Where `modelward init` puts the data directory unless told otherwise.
+pub(super) const DEFAULT_DATA_DIR: &str = "modelward-data";
+
 /// Where `modelward init` puts the configuration unless told otherwise.
 const DEFAULT_FILE: &str = "modelward-data/modelward.toml";
+
+/// The data directory of an installation nobody named.
+pub(super) fn default_data_dir(environment: &Environment) -> PathBuf {
+    environment.get("MODELWARD_DATA_DIR").map_or_else(|| DEFAULT_DATA_DIR.into(), PathBuf::from)
+}
 
 impl ConfigFile {
     /// # Errors

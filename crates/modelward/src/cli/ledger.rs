@@ -1,5 +1,7 @@
 //! `modelward ledger`
 
+mod verify;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use modelward_server::wire::{
@@ -14,6 +16,7 @@ use crate::exit::{Exit, Failure, Outcome};
 /// Read the ledger, and check it
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
+    Verify(verify::Args),
     /// Show one entry
     Show {
         /// The place of the entry, from 0
@@ -61,6 +64,7 @@ pub(super) struct TailArgs {
 
 pub(super) fn run(context: &Context, command: Command) -> Outcome {
     match command {
+        Command::Verify(args) => verify::run(context, &args),
         Command::Show { index, raw, server } => show(context, index, raw, &server),
         Command::Prove { index, server } => prove(context, index, &server),
         Command::Tail(args) => tail(context, args),

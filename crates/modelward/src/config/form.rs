@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use http::HeaderName;
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use modelward_decision::vocabulary::Name;
 
@@ -57,6 +59,7 @@ text_form! {
     Name, "name", |text| text.parse().map_err(|_| "is not a name: 1 to 128 characters out of A-Z a-z 0-9 . _ -".to_owned());
     Duration, "duration such as `30s`", read_duration;
     ByteSize, "size such as `16 MiB`", |text| text.parse();
+    HeaderName, "name of an HTTP header", |text| text.parse().map_err(|_| "is not the name of an HTTP header".to_owned());
     HttpUrl, "http or https URL", |text| text.parse();
     LogFormat, "`auto`, `human` or `json`", |text| text.parse();
     VariableName, "name of an environment variable", |text| text.parse();
@@ -306,48 +309,11 @@ impl FromStr for Origin {
 }
 
 /// A range of addresses in CIDR notation, such as `10.0.0.0/8`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cidr {
-    address: IpAddr,
-    prefix: u8,
-}
-
-impl Cidr {
-    pub const fn address(self) -> IpAddr {
-        self.address
-    }
-
-    /// How many leading bits count.
-    pub const fn prefix(self) -> u8 {
-        self.prefix
-    }
-}
-
-impl FromStr for Cidr {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "is not a range such as `10.0.0.0/8`".to_owned();
-        let (address, prefix) = text.split_once('/').ok_or_else(wrong)?;
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let prefix: u8 = prefix.parse().map_err(|_| wrong())?;
-        let (bits, value) = match address {
-            IpAddr::V4(v4) => (32, u128::from(v4.to_bits()) << 96),
-            IpAddr::V6(v6) => (128, v6.to_bits()),
-        };
-        if prefix > bits {
-            return Err(wrong());
-        }
-        let rest = value.checked_shl(u32::from(prefix)).unwrap_or(0);
-        if rest != 0 {
-            return Err(format!("has address bits beyond its prefix of {prefix}"));
-        }
-        Ok(Self { address, prefix })
-    }
-}
-
-impl fmt::Display for Cidr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+pub(super) fn read_range(text: &str) -> Result<IpNet, String> {
+    let range: IpNet = text.parse().map_err(|_| "is not a range such as `10.0.0.0/8`".to_owned())?;
+    if range.trunc() == range {
+        Ok(range)
+    } else {
+        Err(format!("has address bits beyond its prefix; `{}` has not", range.trunc()))
     }
 }

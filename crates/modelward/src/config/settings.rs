@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderName;
 use modelward_decision::vocabulary::Name;
 
 use super::form::{ByteSize, Count, HttpUrl, LogFormat, Origin, VariableName};
@@ -50,6 +51,31 @@ settings! {
     /// Listens beyond loopback in plain text: tokens, inputs and outputs can be read on the way.
     GATEWAY_DANGER_PLAIN: bool = "gateway.danger_listen_beyond_loopback_without_tls", Text("false");
 
+    /// Open connections; one more is closed at once.
+    GATEWAY_CONNECTIONS: Count<1, 1_000_000> = "gateway.connections", Text("4096");
+    /// Requests under way on one HTTP/2 connection.
+    GATEWAY_H2_STREAMS: Count<1, 10_000> = "gateway.h2_streams", Text("128");
+    /// How long the head of a request may take, and a TLS handshake.
+    GATEWAY_HEAD_TIMEOUT: Duration = "gateway.head_timeout", Text("10s");
+    /// Largest body of a request.
+    GATEWAY_BODY: ByteSize = "gateway.body", Text("8 MiB");
+    /// How long the body of a request may take.
+    GATEWAY_BODY_TIMEOUT: Duration = "gateway.body_timeout", Text("30s");
+    /// How long a request may wait for the first byte of its answer.
+    GATEWAY_REQUEST_TIMEOUT: Duration = "gateway.request_timeout", Text("2m");
+    /// How long a stream may run.
+    GATEWAY_STREAM_TIMEOUT: Duration = "gateway.stream_timeout", Text("10m");
+    /// Largest answer that is no stream.
+    GATEWAY_ANSWER: ByteSize = "gateway.answer", Text("16 MiB");
+    /// Largest event of a stream.
+    GATEWAY_EVENT: ByteSize = "gateway.event", Text("1 MiB");
+    /// Alternative answers one request may ask for (`n`, `best_of`).
+    GATEWAY_CHOICES: Count<1, 1024> = "gateway.choices", Text("8");
+    /// Tokens one answer may be asked for.
+    GATEWAY_TOKENS: Count<1, 10_000_000> = "gateway.tokens", Text("65536");
+    /// Alternatives per token one request may ask for (`top_logprobs`).
+    GATEWAY_ALTERNATIVES: Count<1, 1000> = "gateway.alternatives", Text("20");
+
     /// Name of the segment a peer address falls in, keyed by CIDR range. The longest matching range wins; an address in no range is in the segment `unknown`.
     NETWORKS: Name = "networks.*", Absent("every address is in the segment `unknown`");
 
@@ -61,10 +87,16 @@ settings! {
     UPSTREAM_CREDENTIAL_ENV: VariableName = "upstreams.*.credential_env", Absent("no credential is sent");
     /// The bearer token itself: everybody who reads this file has it.
     UPSTREAM_DANGER_CREDENTIAL: String = "upstreams.*.danger_credential", Absent("no credential is sent"), secret;
+    /// Header the credential stands in as it is, such as `api-key`.
+    UPSTREAM_CREDENTIAL_HEADER: HeaderName = "upstreams.*.credential_header", Absent("`Authorization: Bearer …`");
     /// Authorities that may have signed the certificate of the upstream, in PEM.
     UPSTREAM_CA_FILE: PathBuf = "upstreams.*.ca_file", Absent("the authorities of the system");
     /// Path that answers 2xx while a replica can serve, such as `/v2/health/ready`.
     UPSTREAM_HEALTH_PATH: String = "upstreams.*.health_path", Absent("a replica is judged by the requests it fails");
+    /// How often the health path is asked.
+    UPSTREAM_HEALTH_INTERVAL: Duration = "upstreams.*.health_interval", Text("5s");
+    /// Requests under way at one replica; more wait for none and are refused.
+    UPSTREAM_IN_FLIGHT: Count<1, 100_000> = "upstreams.*.in_flight", Text("1024");
     /// How long to wait for a connection.
     UPSTREAM_CONNECT_TIMEOUT: Duration = "upstreams.*.connect_timeout", Text("2s");
     /// How long to wait for the head of an answer.
@@ -77,7 +109,10 @@ settings! {
     /// Name of the ledger for ever: its checkpoints are signed under it. `modelward init` writes it; changing it later refuses to start.
     LEDGER_ORIGIN: Origin = "ledger.origin", Text("localhost/modelward");
     /// Size of one write-ahead segment; two are always allocated ahead.
-    LEDGER_SEGMENT_SIZE: ByteSize = "ledger.segment_size", Text("16 MiB");
+    LEDGER_SEGMENT_SIZE: ByteSize = "ledger.segment_size", Text("64 MiB");
+
+    /// Name that authenticator apps show beside the account.
+    LOGIN_ISSUER: Name = "login.issuer", Text("Modelward");
 
     /// How log lines look: `auto` is human on a terminal and JSON elsewhere.
     LOG_FORMAT: LogFormat = "telemetry.log_format", Text("auto");

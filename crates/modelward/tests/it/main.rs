@@ -4,5 +4,6 @@
 
 mod api_commands;
 mod command_line;
+mod data_directory;
 mod reference;
 mod stage;

@@ -1,0 +1,196 @@
+//! The token keys at work: which one signs, which ones verify, and the change from one to the next.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use modelward_identity::token::{
+    Issuer, KeyId, KeyIdError, KeySet, KeySetError, LEEWAY, Profile, SigningKey, SigningKeyError, Standing,
+    Verifier, WrongProfile,
+};
+use modelward_seal::source::Ids;
+
+use crate::keys::{Key, KeyError, KeyRing, Purpose, State};
+
+/// Signs and verifies tokens with the keys of the ring, and follows it when it changes.
+pub struct Keys {
+    ring: Arc<KeyRing>,
+    ids: Arc<dyn Ids>,
+    pub issuer: Arc<Issuer>,
+    /// Of tokens for the gateway.
+    pub access: Arc<Verifier>,
+    /// Of tokens for the control API.
+    pub control: Arc<Verifier>,
+}
+
+/// Why tokens cannot be signed or verified.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenKeyError {
+    #[error(transparent)]
+    Ring(#[from] KeyError),
+    #[error(transparent)]
+    Id(#[from] KeyIdError),
+    #[error(transparent)]
+    Signing(#[from] SigningKeyError),
+    #[error(transparent)]
+    Set(#[from] KeySetError),
+    #[error(transparent)]
+    Profile(#[from] WrongProfile),
+}
+
+impl Keys {
+    /// `control_url` is the issuer and the audience of control tokens, `gateway_url` that of access tokens.
+    ///
+    /// # Errors
+    /// A key of the ring cannot be used.
+    pub fn new(
+        ring: Arc<KeyRing>,
+        ids: Arc<dyn Ids>,
+        control_url: &str,
+        gateway_url: &str,
+        now: Timestamp,
+    ) -> Result<Self, TokenKeyError> {
+        let issuer = Issuer::new(
+            control_url,
+            gateway_url,
+            signing_key(&ring.active(Purpose::AccessToken)?, Profile::Access)?,
+            control_url,
+            signing_key(&ring.active(Purpose::ControlToken)?, Profile::Control)?,
+        )?;
+        let access =
+            Verifier::new(Profile::Access, control_url, gateway_url, key_set(&ring, Profile::Access, now)?);
+        let control =
+            Verifier::new(Profile::Control, control_url, control_url, key_set(&ring, Profile::Control, now)?);
+        Ok(Self { ring, ids, issuer: Arc::new(issuer), access: Arc::new(access), control: Arc::new(control) })
+    }
+
+    pub fn ring(&self) -> &KeyRing {
+        &self.ring
+    }
+
+    /// Signs with a new key of this purpose from now on.
+    ///
+    /// # Errors
+    /// Keys of this purpose cannot be replaced, or the files cannot be written.
+    pub fn replace(&self, purpose: Purpose, at_once: bool, now: Timestamp) -> Result<(), TokenKeyError> {
+        let profile = profile_of(purpose).ok_or(KeyError::Fixed(purpose))?;
+        let fresh = self.ring.rotate(
+            purpose,
+            &*self.ids,
+            now,
+            if at_once { Duration::ZERO } else { grace(profile) },
+        )?;
+        // Verifiers first: nobody may see a token that is not known yet.
+        self.verifier(profile).replace_keys(key_set(&self.ring, profile, now)?);
+        self.issuer.rotate(signing_key(&fresh, profile)?);
+        Ok(())
+    }
+
+    /// Ends a key.
+    ///
+    /// # Errors
+    /// It is unknown, revoked already, or the last of its purpose.
+    pub fn end(&self, id: &str, now: Timestamp) -> Result<(), TokenKeyError> {
+        let revoked = self.ring.revoke(id, now)?;
+        if let Some(profile) = profile_of(revoked.purpose) {
+            self.verifier(profile).replace_keys(key_set(&self.ring, profile, now)?);
+            self.issuer.rotate(signing_key(&self.ring.active(revoked.purpose)?, profile)?);
+        }
+        Ok(())
+    }
+
+    fn verifier(&self, profile: Profile) -> &Verifier {
+        match profile {
+            Profile::Access => &self.access,
+            Profile::Control => &self.control,
+        }
+    }
+}
+
+const fn profile_of(purpose: Purpose) -> Option<Profile> {
+    match purpose {
+        Purpose::AccessToken => Some(Profile::Access),
+        Purpose::ControlToken => Some(Profile::Control),
+        Purpose::Checkpoint | Purpose::Totp | Purpose::Facts | Purpose::Pseudonym => None,
+    }
+}
+
+const fn purpose_of(profile: Profile) -> Purpose {
+    match profile {
+        Profile::Access => Purpose::AccessToken,
+        Profile::Control => Purpose::ControlToken,
+    }
+}
+
+/// As long as anything signed a moment ago can live.
+fn grace(profile: Profile) -> Duration {
+    let longest = profile.row().ttl_max.saturating_add(LEEWAY);
+    Duration::try_from(longest).unwrap_or(Duration::MAX)
+}
+
+fn signing_key(key: &Key, profile: Profile) -> Result<SigningKey, TokenKeyError> {
+    let id: KeyId = key.id.parse()?;
+    Ok(SigningKey::from_seed(id, profile, key.secret().clone())?)
+}
+
+/// The newest keys of a profile, with what each may still do.
+fn key_set(ring: &KeyRing, profile: Profile, now: Timestamp) -> Result<KeySet, TokenKeyError> {
+    let keys = ring.list();
+    let newest = keys.iter().rev().filter(|key| key.purpose == purpose_of(profile)).take(KeySet::MAX);
+    let listed = newest
+        .map(|key| {
+            let standing = match key.state {
+                State::Active => Standing::Active,
+                State::Retiring { until } if now < until => Standing::VerifyOnly,
+                State::Retiring { .. } | State::Revoked { .. } => Standing::Revoked,
+            };
+            Ok((signing_key(key, profile)?.public().clone(), standing))
+        })
+        .collect::<Result<Vec<_>, TokenKeyError>>()?;
+    Ok(KeySet::new(listed)?)
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").field("ring", &self.ring).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemIds;
+
+    const NOON: Timestamp = Timestamp::constant(1_800_000_000, 0);
+
+    fn keys() -> (tempfile::TempDir, Keys) {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = Arc::new(KeyRing::create(&folder.path().join("keys"), &SystemIds, NOON).unwrap());
+        let keys = Keys::new(ring, Arc::new(SystemIds), "http://control", "http://gateway", NOON).unwrap();
+        (folder, keys)
+    }
+
+    fn standings(verifier: &Verifier) -> Vec<Standing> {
+        let mut standings: Vec<_> = verifier.keys().iter().map(|(_, standing)| standing).collect();
+        standings.sort();
+        standings
+    }
+
+    #[test]
+    fn a_rotated_key_still_verifies_and_a_leaked_one_does_not() {
+        let (_folder, keys) = keys();
+        keys.replace(Purpose::AccessToken, false, NOON).unwrap();
+        assert_eq!(standings(&keys.access), [Standing::Active, Standing::VerifyOnly]);
+        keys.replace(Purpose::AccessToken, true, NOON + Duration::from_secs(1)).unwrap();
+        assert_eq!(standings(&keys.access), [Standing::Active, Standing::VerifyOnly, Standing::Revoked]);
+        assert_eq!(standings(&keys.control), [Standing::Active], "the other plane is not touched");
+    }
+
+    #[test]
+    fn a_key_that_protects_what_is_stored_stays() {
+        let (_folder, keys) = keys();
+        let refused = keys.replace(Purpose::Totp, false, NOON);
+        assert!(matches!(refused, Err(TokenKeyError::Ring(KeyError::Fixed(Purpose::Totp)))));
+    }
+}
