@@ -8,6 +8,7 @@ use modelward_decision::Outcome;
 use modelward_decision::vocabulary::Action;
 use modelward_enforcement::denial::Reason;
 use modelward_enforcement::{End, Observer, Unavailable};
+use modelward_gateway::Observation;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -32,6 +33,13 @@ pub struct Metrics {
     streams: Gauge,
     cuts: Family<Ended, Counter>,
     time_to_enforce: Histogram,
+    requests: Family<Request, Counter>,
+    request_time: Histogram,
+    upstream_time: Histogram,
+    answered_bytes: Counter,
+    stream_events: Counter,
+    connections: Gauge,
+    turned_away: Counter,
     sampled: Sampled,
 }
 
@@ -76,6 +84,7 @@ labels! {
     Done { action: &'static str }
     What { what: &'static str }
     Ended { end: &'static str }
+    Request { route: &'static str, status: u16, refused: &'static str }
 }
 
 impl Metrics {
@@ -94,6 +103,13 @@ impl Metrics {
             streams: Gauge::default(),
             cuts: Family::default(),
             time_to_enforce: Histogram::new(exponential_buckets(50e-6, 2.0, 16)),
+            requests: Family::default(),
+            request_time: Histogram::new(exponential_buckets(200e-6, 2.0, 18)),
+            upstream_time: Histogram::new(exponential_buckets(200e-6, 2.0, 18)),
+            answered_bytes: Counter::default(),
+            stream_events: Counter::default(),
+            connections: Gauge::default(),
+            turned_away: Counter::default(),
             sampled: Sampled::default(),
         };
         metrics.registered()
@@ -148,6 +164,36 @@ impl Metrics {
             "Time from the publication of a change to the cut of a stream it ends",
             Unit::Seconds,
             self.time_to_enforce.clone(),
+        );
+        registry.register(
+            "gateway_requests",
+            "Requests at the gateway, by row of the route table, status and code of refusal",
+            self.requests.clone(),
+        );
+        registry.register_with_unit(
+            "gateway_request",
+            "Time from the head of a request to the end of its answer",
+            Unit::Seconds,
+            self.request_time.clone(),
+        );
+        registry.register_with_unit(
+            "gateway_upstream",
+            "Time from the request to the head of the answer of an upstream",
+            Unit::Seconds,
+            self.upstream_time.clone(),
+        );
+        registry.register_with_unit(
+            "gateway_answered",
+            "Bytes of bodies answered by the gateway",
+            Unit::Bytes,
+            self.answered_bytes.clone(),
+        );
+        registry.register("gateway_stream_events", "Events of streams relayed", self.stream_events.clone());
+        registry.register("gateway_connections", "Open connections of the gateway", self.connections.clone());
+        registry.register(
+            "gateway_turned_away",
+            "Connections closed at once because there were too many",
+            self.turned_away.clone(),
         );
         let sampled = &self.sampled;
         registry.register("ledger_entries", "Durable entries", sampled.ledger_entries.clone());
@@ -263,6 +309,31 @@ impl Observer for Metrics {
     }
 }
 
+impl modelward_gateway::Observer for Metrics {
+    fn answered(&self, observation: &Observation) {
+        let labels = Request {
+            route: observation.route.unwrap_or("none"),
+            status: observation.status,
+            refused: observation.refused.map_or("none", modelward_gateway::Reason::code),
+        };
+        self.requests.get_or_create(&labels).inc();
+        self.request_time.observe(observation.took.as_secs_f64());
+        if let Some(upstream) = observation.upstream {
+            self.upstream_time.observe(upstream.as_secs_f64());
+        }
+        self.answered_bytes.inc_by(observation.bytes);
+        self.stream_events.inc_by(observation.events);
+    }
+
+    fn connections(&self, open: usize) {
+        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    fn turned_away(&self) {
+        self.turned_away.inc();
+    }
+}
+
 const fn word_of_reason(reason: Reason) -> &'static str {
     match reason {
         Reason::Policy => "policy",
@@ -312,6 +383,20 @@ names a person, a model or an address. Counters end in `_total`; histograms have
 |---|---|---|
 ";
 
+/// A request of no meaning, so that the metrics of requests show.
+const NOTHING: Observation = Observation {
+    route: None,
+    endpoint: None,
+    principal: None,
+    decision: None,
+    status: 200,
+    refused: None,
+    bytes: 0,
+    events: 0,
+    took: Duration::ZERO,
+    upstream: None,
+};
+
 /// The text of `docs/reference/metrics.md`.
 ///
 /// # Errors
@@ -325,6 +410,7 @@ pub fn reference() -> Result<String, fmt::Error> {
     metrics.unavailable(Unavailable::LedgerFull);
     metrics.disclosed(Action::Predict);
     metrics.unrecorded("outcome");
+    modelward_gateway::Observer::answered(&metrics, &NOTHING);
     metrics.cut(End::GrantRevoked, None, Timestamp::UNIX_EPOCH);
     let text = metrics.text(Reading::default())?;
     let mut page = HEAD.to_owned();
