@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
-use modelward_decision::vocabulary::{DecisionId, Facts, PrincipalRef, Privilege};
+use modelward_decision::vocabulary::{DecisionId, Facts, GrantId, PrincipalRef, Privilege};
 use modelward_decision::{Decision, Obligation, Outcome, Request, Snapshot, decide};
 use modelward_identity::Authenticated;
 use modelward_ledger::LedgerSink;
@@ -241,6 +241,11 @@ impl Enforcer {
             self.core.observer.unrecorded("rejection");
         }
         id
+    }
+
+    /// How many streams run on this grant: what ending it would cut.
+    pub fn streams_under(&self, grant: GrantId) -> u64 {
+        self.core.streams.under(grant)
     }
 
     /// Registers a running stream, to be cut when what it rests on ends.

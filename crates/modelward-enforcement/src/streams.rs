@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use modelward_decision::vocabulary::GrantId;
 use modelward_seal::source::Clock;
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
@@ -93,6 +94,16 @@ impl Streams {
             guard.ended(Cut { end, published_at: Some(newest.at) });
         }
         guard
+    }
+}
+
+impl Streams {
+    /// How many run on this grant at this moment.
+    pub(crate) fn under(&self, grant: GrantId) -> u64 {
+        let Ok(open) = self.registry.open.lock() else { return 0 };
+        let running =
+            open.streams.values().filter(|running| running.standing.decision().grant == Some(grant));
+        u64::try_from(running.count()).unwrap_or(u64::MAX)
     }
 }
 
