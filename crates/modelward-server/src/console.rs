@@ -9,3 +9,6 @@ pub mod page;
 pub mod part;
 pub mod qr;
 pub mod view;
+
+pub(crate) mod show;
+pub(crate) mod site;

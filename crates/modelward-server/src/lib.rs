@@ -6,6 +6,30 @@
 //!
 //! Start at [`routes`] for what there is and [`wire`] for what goes over the network.
 
+pub mod api;
 pub mod console;
+pub mod control;
+pub mod keeper;
+pub mod problem;
 pub mod routes;
+pub mod settings;
 pub mod wire;
+
+mod app;
+mod caller;
+mod export;
+mod figures;
+mod http;
+mod marks;
+mod names;
+mod ops;
+mod question;
+mod secrets;
+mod words;
+
+pub use app::{Extra, router};
+pub use control::{ControlPlane, Parts, StartError};
+pub use keeper::{Keeper, KeeperError};
+pub use problem::Problem;
+pub use secrets::TotpKey;
+pub use settings::Settings;

@@ -84,7 +84,7 @@ pub const ROUTES: &[Route] = &[
         Get,
         "/api/v1/grants",
         OwnOrEither { own: A::ReadSelf, either: A::ReadAccess, or: A::ReadConfiguration },
-        "?whose,grantee,privilege,scope,state,after,limit",
+        "?GrantFilter",
         "Page<GrantView>",
     ),
     route(Post, "/api/v1/grants", Only(A::GrantAccess), "GrantRequest", "Granted"),
@@ -121,13 +121,7 @@ pub const ROUTES: &[Route] = &[
     // Who may do what.
     route(Post, "/api/v1/can", Own { own: A::ReadSelf, others: A::ReadAccess }, "CanRequest", "CanAnswer"),
     route(Post, "/api/v1/who-can", Only(A::ReadAccess), "WhoCanRequest", "WhoCanAnswer"),
-    route(
-        Get,
-        "/api/v1/matrix",
-        Only(A::ReadMatrix),
-        "?environment,network,at,rows=people|groups|machines,model,format=json|csv|text",
-        "MatrixView",
-    ),
+    route(Get, "/api/v1/matrix", Only(A::ReadMatrix), "?MatrixQuery", "MatrixView"),
     // Decisions.
     route(
         Get,

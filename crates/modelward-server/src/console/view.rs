@@ -143,13 +143,13 @@ pub struct SignIn {
 #[derive(Debug, Clone)]
 pub enum Enrol {
     Code {
-        name: String,
-        display_name: String,
         problem: Option<String>,
     },
     Authenticator {
         name: String,
-        enrolment: String,
+        display_name: String,
+        /// Sent along again with the password: it counts until the enrolment is done.
+        code: String,
         secret: String,
         otpauth: String,
         qr: super::qr::Square,
@@ -197,7 +197,7 @@ pub struct Operator {
     pub reasons: Vec<ReasonRow>,
     pub enforce_p99: Option<String>,
     pub ledger_size: Count,
-    pub checkpoint: Option<When>,
+    pub checkpoint: Count,
     pub revision: Count,
     pub bundle: IdChip,
 }
@@ -352,7 +352,6 @@ pub struct AccessRow {
     pub name: String,
     pub kind: String,
     pub marks: Vec<Mark>,
-    pub until: Option<When>,
 }
 
 #[derive(Debug, Clone)]
@@ -366,7 +365,6 @@ pub struct Version {
     pub proven: bool,
     pub quarantined: bool,
     pub label_outputs: Vec<String>,
-    pub notes: Option<super::card::Rendered>,
     pub metrics: Metrics,
     pub mine: Vec<Mark>,
     pub access: Access,
@@ -617,7 +615,6 @@ pub struct Ledger {
     pub origin: String,
     pub size: Count,
     pub checkpoint_size: Count,
-    pub checkpoint_at: Option<When>,
     pub root: String,
     pub verifier_key: String,
     pub checkpoint: String,
@@ -666,6 +663,8 @@ pub struct Confirm {
     pub effect: String,
     pub undo: String,
     pub action: String,
+    /// What the form says is to be done.
+    pub what: String,
     pub verb: String,
     pub back: String,
 }

@@ -76,7 +76,7 @@ pub struct Enrolled {
     pub name: Name,
     /// Ten, each worth one sign-in without the app. Shown once, stored hashed.
     pub recovery_codes: Vec<Secret>,
-    /// Whether this was the first person of the installation, who now holds `govern`.
+    /// Whether this was the first person of the installation, who holds `govern` and `audit`.
     pub first: bool,
 }
 

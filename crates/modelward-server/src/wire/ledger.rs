@@ -15,9 +15,6 @@ pub struct LedgerPosition {
     pub root: String,
     /// Entries under the latest signed checkpoint.
     pub checkpoint_size: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub checkpoint_at: Option<Timestamp>,
     /// The verifier key of the log (`name+hash+key`).
     pub verifier_key: String,
     /// The signed note as it stands (C2SP tlog-checkpoint).

@@ -260,7 +260,6 @@ fn access(count: usize) -> Access {
         name: pick(PEOPLE, position),
         kind: if position == 3 { "machine" } else { "person" }.to_owned(),
         marks: mine(position + 1),
-        until: None,
     }))
 }
 
@@ -311,19 +310,15 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
             }),
         }
     );
-    page!(
-        "enrol-1",
-        EnrolPage,
-        bare("Enrol"),
-        Enrol::Code { name: String::new(), display_name: String::new(), problem: None }
-    );
+    page!("enrol-1", EnrolPage, bare("Enrol"), Enrol::Code { problem: None });
     page!(
         "enrol-2",
         EnrolPage,
         bare("Enrol"),
         Enrol::Authenticator {
             name: "dana".to_owned(),
-            enrolment: "e".to_owned(),
+            display_name: "Dana Osei".to_owned(),
+            code: "7K2P-M9QX-R4TV-8HCD".to_owned(),
             secret: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP".to_owned(),
             otpauth: otpauth.to_owned(),
             qr: qr::square(otpauth),
@@ -390,7 +385,7 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
                 .collect(),
                 enforce_p99: Some("3.1 ms".to_owned()),
                 ledger_size: Count(48_211),
-                checkpoint: Some(When::distance(ago(1), now())),
+                checkpoint: Count(48_211),
                 revision: Count(412),
                 bundle: digest(7),
             }),
@@ -512,7 +507,6 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
             proven: true,
             quarantined: false,
             label_outputs: vec!["label".to_owned()],
-            notes: None,
             metrics: Metrics::Rows(rows(count.min(4), |position| {
                 (
                     pick(["auc", "recall@1%", "brier", "rows"], position),
@@ -715,7 +709,6 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
         origin: "modelward.example/log".to_owned(),
         size: Count(48_213),
         checkpoint_size: Count(48_211),
-        checkpoint_at: Some(when(1)),
         root: "EHbDjqN1bpomDPo6dRZ2Y3lO1mUS+kVtT3V5bW3ujo1=".to_owned(),
         verifier_key: "modelward.example/log+6b4f8a2e+AVm5c0pZ2H4l3y1g8Zk0m2uQ5rXv9tYwN7bJdKfLsHqE".to_owned(),
         checkpoint: "modelward.example/log\n48211\nEHbDjqN1bpomDPo6dRZ2Y3lO1mUS+kVtT3V5bW3ujo1=\n\n— modelward.example/log Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5".to_owned(),
@@ -757,6 +750,7 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
         effect: "Ends 2 sessions and every token from them at once; 4 grants stay but count for nothing while deactivated.".to_owned(),
         undo: "Activating again gives the grants back. The sessions stay ended.".to_owned(),
         action: "/people/femi".to_owned(),
+            what: "deactivate".to_owned(),
         verb: "Deactivate".to_owned(),
         back: "/people".to_owned(),
     });

@@ -2,11 +2,16 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_wrap,
     reason = "a test that cannot go on fails"
 )]
 
+mod access;
 mod console;
+mod edges;
 mod endpoints;
+mod first_day;
 mod fixtures;
+mod house;

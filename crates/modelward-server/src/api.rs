@@ -1,0 +1,109 @@
+//! The control API: each route reads its request, names its caller, and hands both to one operation.
+
+mod account;
+mod everything;
+mod openapi;
+mod stream;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{MethodRouter, delete, get, post};
+use http::Request;
+
+use crate::control::ControlPlane;
+use crate::http::{BODY_MAX, Incoming};
+use crate::problem::Problem;
+use crate::routes::{Method, ROUTES};
+use crate::wire::ErrorCode;
+
+pub use openapi::document;
+
+pub(crate) type Plane = Arc<ControlPlane>;
+pub(crate) type Answer = Result<Response, Problem>;
+
+/// The router of the API. Built from [`ROUTES`], so that what is listed is what there is.
+pub(crate) fn router() -> Router<Plane> {
+    let mut router = Router::new();
+    for route in ROUTES {
+        router = router.route(route.path, handler(route.method, route.path));
+    }
+    router
+}
+
+/// The handler of a listed route; one that is listed and not handled answers as a fault of ours, and a test finds it.
+fn handler(method: Method, path: &str) -> MethodRouter<Plane> {
+    use self::{account as own, everything as all};
+    match (method, path.strip_prefix("/api/v1/").unwrap_or(path)) {
+        (Method::Post, "enrol") => post(own::enrol),
+        (Method::Post, "enrol/confirm") => post(own::enrol_confirm),
+        (Method::Post, "login") => post(own::login),
+        (Method::Post, "token") => post(own::token),
+        (Method::Post, "logout") => post(own::logout),
+        (Method::Get, "whoami") => get(own::whoami),
+        (Method::Get, "sessions") => get(own::sessions),
+        (Method::Delete, "sessions/{session}") => delete(own::end_session),
+        (Method::Get, "privileges") => get(all::privileges),
+        (Method::Get, "grants") => get(all::grants),
+        (Method::Post, "grants") => post(all::give),
+        (Method::Get, "grants/{grant}") => get(all::grant),
+        (Method::Post, "grants/{grant}/revoke") => post(all::revoke),
+        (Method::Post, "apply") => post(all::apply),
+        (Method::Get, "projects") => get(all::projects),
+        (Method::Get, "environments") => get(all::environments),
+        (Method::Get, "models") => get(all::models),
+        (Method::Get, "models/{model}") => get(all::model),
+        (Method::Get, "models/{model}/access") => get(all::model_access),
+        (Method::Get, "models/{model}/versions/{version}") => get(all::version),
+        (Method::Get, "models/{model}/versions/{version}/metrics") => get(all::metrics),
+        (Method::Get, "endpoints") => get(all::endpoints),
+        (Method::Get, "endpoints/{endpoint}") => get(all::endpoint),
+        (Method::Get, "datasets") => get(all::datasets),
+        (Method::Get, "datasets/{dataset}") => get(all::dataset),
+        (Method::Get, "groups") => get(all::groups),
+        (Method::Post, "groups") => post(all::apply_groups),
+        (Method::Get, "people") => get(all::people),
+        (Method::Post, "people/{person}") => post(all::change_person),
+        (Method::Post, "people/{person}/end-sessions") => post(all::end_sessions),
+        (Method::Post, "enrolments") => post(all::invite),
+        (Method::Post, "machines") => post(all::apply_machines),
+        (Method::Get, "machines") => get(all::machines),
+        (Method::Post, "can") => post(all::can),
+        (Method::Post, "who-can") => post(all::who_can),
+        (Method::Get, "matrix") => get(all::matrix),
+        (Method::Get, "decisions") => get(all::decisions),
+        (Method::Get, "decisions/stream") => get(stream::decisions),
+        (Method::Get, "decisions/{decision}") => get(all::decision),
+        (Method::Get, "keys") => get(all::keys),
+        (Method::Post, "keys/{purpose}/rotate") => post(all::rotate_key),
+        (Method::Post, "keys/{key}/revoke") => post(all::revoke_key),
+        (Method::Get, "ledger") => get(all::ledger),
+        (Method::Get, "ledger/entries/{index}") => get(all::ledger_entry),
+        (Method::Get, "ledger/entries/{index}/proof") => get(all::ledger_proof),
+        (Method::Get, "/ledger/checkpoint") => get(all::checkpoint),
+        (Method::Get, "/ledger/tile/{*path}") => get(all::tile),
+        (Method::Get, "openapi.json") => get(openapi::serve),
+        (Method::Get | Method::Post | Method::Delete, _) => {
+            MethodRouter::new().fallback(async || Problem::new(ErrorCode::Internal, "no handler"))
+        }
+    }
+}
+
+/// Reads a request of ordinary size.
+async fn incoming(plane: &Plane, request: Request<Body>) -> Result<Incoming, Problem> {
+    Incoming::read(plane, request, BODY_MAX).await
+}
+
+pub(crate) async fn not_found(State(_): State<Plane>) -> Problem {
+    Problem::new(ErrorCode::NotFound, "there is nothing at this address")
+}
+
+pub(crate) async fn method_not_allowed() -> Problem {
+    Problem::new(ErrorCode::MethodNotAllowed, "this address takes another method")
+}
+
+pub(crate) use self::account::{cookie, no_cookie, not_from_elsewhere};
+pub(crate) use self::stream::feed;

@@ -1,0 +1,132 @@
+//! Oneself.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::IntoResponse as _;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, SET_COOKIE};
+use http::{Request, Response, StatusCode};
+use modelward_decision::vocabulary::{Binding, SessionId};
+
+use super::{Answer, Plane, incoming};
+use crate::caller;
+use crate::control::json;
+use crate::http::{respond, respond_plain};
+use crate::ops::account::{self, SignedIn};
+use crate::ops::{enrol as enrolment, token as exchange};
+use crate::problem::Problem;
+use crate::settings::Settings;
+use crate::wire::{EnrolConfirmRequest, EnrolRequest, LoginRequest, TokenError, TokenRequest};
+
+/// Requests without a credential of their own come from our pages or from no page at all: a program sends neither
+/// `Origin` nor `Sec-Fetch-Site`.
+pub(crate) fn not_from_elsewhere(parts: &http::request::Parts, settings: &Settings) -> Result<(), Problem> {
+    let from_a_browser = parts.headers.contains_key("sec-fetch-site") || parts.headers.contains_key("origin");
+    if from_a_browser { caller::same_origin(&parts.headers, settings) } else { Ok(()) }
+}
+
+pub(super) async fn enrol(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    not_from_elsewhere(&incoming.parts, &plane.settings)?;
+    let asked: EnrolRequest = incoming.json()?;
+    respond_plain(&enrolment::start(&plane, &incoming.visit, asked).await?)
+}
+
+pub(super) async fn enrol_confirm(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    not_from_elsewhere(&incoming.parts, &plane.settings)?;
+    let asked: EnrolConfirmRequest = incoming.json()?;
+    respond(enrolment::confirm(&plane, &incoming.visit, asked).await?)
+}
+
+pub(super) async fn login(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    not_from_elsewhere(&incoming.parts, &plane.settings)?;
+    let asked: LoginRequest = incoming.json()?;
+    let signed_in = account::sign_in(&plane, &incoming.visit, asked, Binding::None).await?;
+    respond(signed_in.map(|signed_in| account::logged_in(&plane, &signed_in)))
+}
+
+/// The cookie of a session just opened: for this host, out of reach of scripts, not sent along from other sites.
+pub(crate) fn cookie(settings: &Settings, signed_in: &SignedIn) -> Result<HeaderValue, Problem> {
+    let secure = if settings.is_https() { "; Secure" } else { "" };
+    let secret = signed_in.opened.token.expose();
+    let text =
+        format!("{}={}; Path=/; HttpOnly; SameSite=Lax{secure}", settings.session_cookie(), secret.as_str());
+    let mut value =
+        HeaderValue::from_str(&text).map_err(|error| Problem::internal("writing a cookie", &error))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+pub(crate) fn no_cookie(settings: &Settings) -> Result<HeaderValue, Problem> {
+    let secure = if settings.is_https() { "; Secure" } else { "" };
+    let text = format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0{secure}", settings.session_cookie());
+    HeaderValue::from_str(&text).map_err(|error| Problem::internal("writing a cookie", &error))
+}
+
+pub(super) async fn token(State(plane): State<Plane>, request: Request<Body>) -> Response<Body> {
+    match exchanged(&plane, request).await {
+        Ok(response) => response,
+        Err(refused) => {
+            let status = match refused.error {
+                "temporarily_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+                "server_error" => StatusCode::INTERNAL_SERVER_ERROR,
+                // RFC 6749 section 5.2: all the others are 400.
+                _ => StatusCode::BAD_REQUEST,
+            };
+            let body = TokenError {
+                error: refused.error.to_owned(),
+                error_description: Some(refused.problem.message.replace(['"', '\\'], "'")),
+            };
+            let mut response = Response::new(Body::from(json(&body).unwrap_or_default()));
+            *response.status_mut() = status;
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
+    }
+}
+
+async fn exchanged(plane: &Plane, request: Request<Body>) -> Result<Response<Body>, exchange::Refused> {
+    let incoming = incoming(plane, request).await?;
+    let asked: TokenRequest = incoming.form()?;
+    let allowed = exchange::exchange(plane, &incoming.visit, asked).await?;
+    Ok(respond(allowed)?)
+}
+
+pub(super) async fn logout(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    let mut response = respond(account::sign_out(&plane, &caller).await?)?;
+    if caller.form_token.is_some() {
+        response.headers_mut().insert(SET_COOKIE, no_cookie(&plane.settings)?);
+    }
+    Ok(response)
+}
+
+pub(super) async fn whoami(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(account::whoami(&plane, &caller).await?)
+}
+
+pub(super) async fn sessions(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(account::sessions(&plane, &caller).await?)
+}
+
+pub(super) async fn end_session(
+    State(plane): State<Plane>,
+    Path(session): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    let id: SessionId = session.parse().map_err(|_| Problem::not_found("session", &session))?;
+    let own = caller.session.as_ref().is_some_and(|record| record.id == id);
+    let response = respond(account::end_session(&plane, &caller, id).await?)?;
+    if own && caller.form_token.is_some() {
+        let mut response = response.into_response();
+        response.headers_mut().insert(SET_COOKIE, no_cookie(&plane.settings)?);
+        return Ok(response);
+    }
+    Ok(response)
+}

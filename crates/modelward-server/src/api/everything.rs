@@ -1,0 +1,248 @@
+//! Everything but oneself: grants, inventory, people, decisions, keys, ledger. Each handler is one operation.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use http::Request;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use modelward_decision::vocabulary::{DecisionId, GrantId};
+
+use super::{Answer, Plane, incoming};
+use crate::http::{self as edge, INVENTORY_MAX, Incoming, respond};
+use crate::ops::{
+    access, account, decisions as feed, grants as giving, inventory, keys as keeping, ledger as log,
+    people as folk,
+};
+use crate::problem::Problem;
+use crate::wire::{DecisionFilter, Format, GrantFilter, MatrixQuery};
+
+/// A read of the caller's own view, with nothing but the caller to go by.
+macro_rules! reads {
+    ($($name:ident: $operation:path;)+) => {$(
+        pub(super) async fn $name(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+            let caller = incoming(&plane, request).await?.caller(&plane).await?;
+            respond($operation(&plane, &caller).await?)
+        }
+    )+};
+}
+
+/// A read of one thing by its name.
+macro_rules! reads_one {
+    ($($name:ident: $operation:path;)+) => {$(
+        pub(super) async fn $name(
+            State(plane): State<Plane>,
+            Path(which): Path<String>,
+            request: Request<Body>,
+        ) -> Answer {
+            let caller = incoming(&plane, request).await?.caller(&plane).await?;
+            respond($operation(&plane, &caller, &which).await?)
+        }
+    )+};
+}
+
+/// A command with a JSON body.
+macro_rules! commands {
+    ($($name:ident: $operation:path, $max:expr;)+) => {$(
+        pub(super) async fn $name(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+            let incoming = Incoming::read(&plane, request, $max).await?;
+            let caller = incoming.caller(&plane).await?;
+            respond($operation(&plane, &caller, incoming.json()?).await?)
+        }
+    )+};
+}
+
+reads! {
+    privileges: access::privileges;
+    projects: inventory::projects;
+    environments: inventory::environments;
+    models: inventory::models;
+    endpoints: inventory::endpoints;
+    datasets: inventory::datasets;
+    groups: folk::groups;
+    people: folk::people;
+    machines: folk::machines;
+    keys: keeping::list;
+    ledger: log::position;
+}
+
+reads_one! {
+    model: inventory::model;
+    model_access: inventory::model_access;
+    endpoint: inventory::endpoint;
+    dataset: inventory::dataset;
+}
+
+commands! {
+    give: giving::give, edge::BODY_MAX;
+    apply: inventory::apply, INVENTORY_MAX;
+    apply_groups: inventory::apply_groups, INVENTORY_MAX;
+    apply_machines: inventory::apply_machines, INVENTORY_MAX;
+    invite: folk::invite, edge::BODY_MAX;
+    can: access::can, edge::BODY_MAX;
+    who_can: access::who_can, edge::BODY_MAX;
+}
+
+pub(super) async fn grants(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    let filter: GrantFilter = incoming.query()?;
+    respond(giving::list(&plane, &caller, filter).await?.map(|(page, _)| page))
+}
+
+fn grant_id(text: &str) -> Result<GrantId, Problem> {
+    text.parse().map_err(|_| Problem::not_found("grant", text))
+}
+
+pub(super) async fn grant(
+    State(plane): State<Plane>,
+    Path(grant): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(giving::one(&plane, &caller, grant_id(&grant)?).await?)
+}
+
+pub(super) async fn revoke(
+    State(plane): State<Plane>,
+    Path(grant): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    respond(giving::revoke(&plane, &caller, grant_id(&grant)?, incoming.json()?).await?)
+}
+
+pub(super) async fn version(
+    State(plane): State<Plane>,
+    Path((model, version)): Path<(String, String)>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(inventory::version(&plane, &caller, &model, &version).await?)
+}
+
+pub(super) async fn metrics(
+    State(plane): State<Plane>,
+    Path((model, version)): Path<(String, String)>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(inventory::metrics(&plane, &caller, &model, &version).await?)
+}
+
+pub(super) async fn change_person(
+    State(plane): State<Plane>,
+    Path(person): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    respond(folk::change(&plane, &caller, &person, incoming.json()?).await?)
+}
+
+pub(super) async fn end_sessions(
+    State(plane): State<Plane>,
+    Path(person): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(account::end_all(&plane, &caller, &person).await?)
+}
+
+pub(super) async fn matrix(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    let query: MatrixQuery = incoming.query()?;
+    let format = query.format.unwrap_or(Format::Json);
+    let allowed = access::matrix(&plane, &caller, query).await?;
+    let media_type = match format {
+        Format::Json => "application/json",
+        Format::Csv => "text/csv; charset=utf-8",
+        Format::Text => "text/plain; charset=utf-8",
+    };
+    edge::respond_as(allowed, media_type, |matrix| access::write_matrix(&matrix, format))
+}
+
+pub(super) async fn decisions(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    let filter: DecisionFilter = incoming.query()?;
+    respond(feed::list(&plane, &caller, filter).await?.map(|(page, _)| page))
+}
+
+pub(super) async fn decision(
+    State(plane): State<Plane>,
+    Path(decision): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    let id: DecisionId = decision.parse().map_err(|_| Problem::not_found("decision", &decision))?;
+    respond(feed::one(&plane, &caller, id).await?)
+}
+
+pub(super) async fn rotate_key(
+    State(plane): State<Plane>,
+    Path(purpose): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    respond(keeping::rotate(&plane, &caller, purpose, incoming.json_or_default()?).await?)
+}
+
+pub(super) async fn revoke_key(
+    State(plane): State<Plane>,
+    Path(key): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(keeping::revoke(&plane, &caller, key).await?)
+}
+
+pub(crate) fn index(text: &str) -> Result<u64, Problem> {
+    text.parse().map_err(|_| Problem::not_found("entry", text))
+}
+
+pub(super) async fn ledger_entry(
+    State(plane): State<Plane>,
+    Path(entry): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(log::entry(&plane, &caller, index(&entry)?).await?)
+}
+
+pub(super) async fn ledger_proof(
+    State(plane): State<Plane>,
+    Path(entry): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(log::proof(&plane, &caller, index(&entry)?).await?)
+}
+
+pub(super) async fn checkpoint(State(plane): State<Plane>) -> Answer {
+    Ok(edge::bytes("text/plain; charset=utf-8", log::checkpoint(&plane).await?))
+}
+
+pub(super) async fn tile(
+    State(plane): State<Plane>,
+    Path(path): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    let allowed = log::tile(&plane, &caller, format!("tile/{path}")).await?;
+    let mut kind = None;
+    let bytes = allowed.release(|file| {
+        kind = Some((file.content_type, file.immutable));
+        Ok(file.bytes)
+    })?;
+    let mut response = edge::bytes("application/octet-stream", bytes);
+    if let Some((content_type, immutable)) = kind {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if immutable {
+            let forever = HeaderValue::from_static("private, max-age=31536000, immutable");
+            response.headers_mut().insert(CACHE_CONTROL, forever);
+        }
+    }
+    Ok(response)
+}

@@ -1,0 +1,496 @@
+//! The control plane itself: the state, the one who publishes it, and the way every change takes.
+//!
+//! A change goes: permit, rules of governance, commit, publish what narrows at once, ledger, publish what widens. It runs
+//! in a task of its own, so that a caller who goes away half-way leaves nothing half done; and what a crash leaves in
+//! the outbox is brought to its end at the next start.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use modelward_decision::vocabulary::{
+    Action, Ask, DecisionId, DeviceFacts, EventId, Facts, Name, PersonId, PrincipalRef, ResourceRef,
+};
+use modelward_decision::{Bundle, Change, Decision, Request, Snapshot, decide};
+use modelward_enforcement::snapshots::NotNewer;
+use modelward_enforcement::{
+    Answer, Durable, Ending, Enforcer, Observer, Opened, Operation, Publisher, Reservations, Snapshots,
+    Status, Summary,
+};
+use modelward_governance::Bootstrap;
+use modelward_governance::bootstrap::Holder;
+use modelward_identity::password::Passwords;
+use modelward_identity::softlock::Softlocks;
+use modelward_identity::token::{Issuer, Verifier};
+use modelward_ledger::entry::{EntryDraft, Resource, SubjectKind};
+use modelward_ledger::{Lane, Ledger, LedgerReader, LedgerSink as _};
+use modelward_seal::Digest;
+use modelward_seal::source::{Clock, Ids};
+use modelward_store::{Commit, Moment, Recorded, StateChange, Store, StoreError};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::caller::Caller;
+use crate::figures::Figures;
+use crate::keeper::Keeper;
+use crate::problem::Problem;
+use crate::secrets::TotpKey;
+use crate::settings::Settings;
+use crate::wire::{ErrorCode, Invited};
+
+/// Everything a control plane is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub store: Store,
+    pub ledger: Arc<Ledger>,
+    pub reservations: Arc<Reservations>,
+    pub bundle: Arc<Bundle>,
+    pub observer: Arc<dyn Observer>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub issuer: Arc<Issuer>,
+    /// Of control tokens.
+    pub verifier: Arc<Verifier>,
+    pub keeper: Arc<dyn Keeper>,
+    pub totp_key: TotpKey,
+    pub settings: Settings,
+}
+
+/// Why the control plane does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the state cannot be loaded")]
+    Load(#[source] StoreError),
+    #[error("the changes a former run left unfinished cannot be finished: {0}")]
+    Outbox(String),
+}
+
+/// A control plane at work. Shared by API, console and jobs.
+#[derive(Debug)]
+pub struct ControlPlane {
+    pub(crate) store: Store,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) reservations: Arc<Reservations>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) keeper: Arc<dyn Keeper>,
+    pub(crate) totp_key: TotpKey,
+    pub(crate) settings: Settings,
+    pub(crate) passwords: Arc<Passwords>,
+    /// Behind a plain lock: each use is a few map operations.
+    pub(crate) softlocks: Mutex<Softlocks>,
+    pub(crate) figures: Arc<Figures>,
+    enforcer: Enforcer,
+    publisher: Publisher,
+}
+
+/// A change to be made: what, by whom, and what the ledger is to say about it.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    pub(crate) actor: Option<PrincipalRef>,
+    /// A short word for the kind of change: `grant`, `revoke`, `apply`.
+    pub(crate) what: &'static str,
+    /// Lines for readers of the ledger. No secret.
+    pub(crate) lines: Vec<String>,
+    pub(crate) changes: Vec<StateChange>,
+}
+
+/// A change that is in force everywhere here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settled {
+    pub(crate) revision: u64,
+    /// From the begin of the commit until what narrows was published.
+    pub(crate) enforced_after: Duration,
+}
+
+/// Lines of a change that its ledger entry lists; the digest covers all.
+const LINES_MAX: usize = 40;
+const LINE_CHARS_MAX: usize = 160;
+/// Events finished in one go at start.
+const OUTBOX_PAGE: u32 = 256;
+
+impl ControlPlane {
+    /// Loads the state, publishes it, starts enforcing, and finishes what a former run left in the outbox.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
+        let Parts {
+            store,
+            ledger,
+            reservations,
+            bundle,
+            observer,
+            clock,
+            ids,
+            issuer,
+            verifier,
+            keeper,
+            totp_key,
+            settings,
+        } = parts;
+        let now = clock.now();
+        let snapshot =
+            store.restore(Snapshot::empty(bundle), Moment::Now, now).await.map_err(StartError::Load)?;
+        let mut softlocks = Softlocks::new();
+        for (key, lock) in store.softlocks(now).await.map_err(StartError::Load)? {
+            softlocks.restore(key, lock);
+        }
+        let publisher = Publisher::new(Arc::new(snapshot), Arc::clone(&clock));
+        let enforcer = Enforcer::start(modelward_enforcement::Parts {
+            snapshots: publisher.subscribe(),
+            ledger: ledger.sink(),
+            reservations: Arc::clone(&reservations),
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+            observer,
+        });
+        let plane = Arc::new(Self {
+            store,
+            ledger,
+            reservations,
+            clock,
+            ids,
+            issuer,
+            verifier,
+            keeper,
+            totp_key,
+            settings,
+            passwords: Arc::new(Passwords::new()),
+            softlocks: Mutex::new(softlocks),
+            figures: Arc::new(Figures::default()),
+            enforcer,
+            publisher,
+        });
+        plane.finish_outbox().await.map_err(|problem| StartError::Outbox(problem.message))?;
+        crate::figures::follow(&plane);
+        Ok(plane)
+    }
+
+    /// Lets the first person in: makes them, their grants, and the code they enrol with. Works once.
+    pub async fn initialise(self: &Arc<Self>, name: Name, display_name: String) -> Result<Invited, Problem> {
+        crate::ops::enrol::initialise(self, name, display_name).await
+    }
+
+    /// The enforcement point; the gateway takes the same one, with its own capabilities.
+    pub const fn enforcer(&self) -> &Enforcer {
+        &self.enforcer
+    }
+
+    /// The channel on which every change of state arrives.
+    pub fn snapshots(&self) -> Snapshots {
+        self.publisher.subscribe()
+    }
+
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.publisher.latest()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn reader(&self) -> LedgerReader {
+        self.ledger.reader()
+    }
+
+    pub(crate) fn with_softlocks<T>(&self, with: impl FnOnce(&mut Softlocks) -> T) -> T {
+        with(&mut self.softlocks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What the decision point would say, without asking for anything: to leave out of a page what would be denied, and
+    /// to answer "can I?". Nothing is recorded.
+    pub(crate) fn would(&self, snapshot: &Snapshot, request: &Request) -> Decision {
+        decide(snapshot, request, DecisionId::from_uuid(self.ids.uuid()))
+    }
+
+    /// Whether this caller would be allowed this, now and here.
+    pub(crate) fn may(&self, caller: &Caller, action: Action, resource: ResourceRef) -> bool {
+        let snapshot = self.snapshot();
+        let facts = Facts {
+            now: self.now(),
+            environment: caller.situation.environment.clone(),
+            endpoint: None,
+            session: Arc::clone(caller.who.session()),
+            device: DeviceFacts::UNKNOWN,
+            network: caller.situation.network.clone(),
+            place: caller.situation.place.clone(),
+            risk: caller.situation.risk.clone(),
+            ask: Ask::default(),
+        };
+        let request = Request { principal: caller.who.principal(), action, resource, facts };
+        self.would(&snapshot, &request).is_allow()
+    }
+
+    /// The one way in for every operation: decided, durable in the ledger, and only then carried out.
+    pub(crate) async fn permit<P>(
+        &self,
+        caller: &Caller,
+        action: Action,
+        resource: ResourceRef,
+        summary: Summary,
+        payload: P,
+    ) -> Result<(P, Pass), Problem> {
+        let operation = Operation::new(action, resource, caller.mark, payload).summarised(summary);
+        let (permit, record) = self.enforcer.command(&caller.who, operation, &caller.situation).await?;
+        let (payload, opened) = permit.open();
+        Ok((payload, Pass { opened, record }))
+    }
+
+    /// Makes a change in a task of its own and waits for it.
+    pub(crate) async fn change(self: &Arc<Self>, changed: Changed) -> Result<Settled, Problem> {
+        let plane = Arc::clone(self);
+        let task = tokio::spawn(async move { plane.settle(changed).await });
+        task.await.map_err(|error| Problem::internal("making a change", &error))?
+    }
+
+    async fn settle(&self, changed: Changed) -> Result<Settled, Problem> {
+        let since = Instant::now();
+        let event = EventId::from_uuid(self.ids.uuid());
+        let at = self.now();
+        let detail = detail(&changed);
+        let commit =
+            Commit { event, actor: changed.actor, at, detail: detail.clone(), changes: changed.changes };
+        let mut writer = self.store.writer().await;
+        let committed = writer.commit(commit).await?;
+        self.publish(committed.revision, committed.narrowing);
+        drop(writer);
+        let enforced_after = since.elapsed();
+        self.figures.enforced(enforced_after);
+        let revision = self.ledgered(event, changed.actor, &detail).await?;
+        Ok(Settled { revision, enforced_after })
+    }
+
+    /// Puts a committed event into the ledger, and into force what waited for that.
+    async fn ledgered(
+        &self,
+        event: EventId,
+        actor: Option<PrincipalRef>,
+        detail: &serde_json::Value,
+    ) -> Result<u64, Problem> {
+        let receipt = self.ledger.submit(Lane::Control, draft(event, actor, detail))?.await?;
+        let mut writer = self.store.writer().await;
+        let ledgered = writer.ledgered(event, receipt.index, self.now()).await?;
+        self.publish(ledgered.revision, ledgered.widening);
+        Ok(ledgered.revision)
+    }
+
+    /// Publishes the next state. The caller is the only writer as long as this runs.
+    fn publish(&self, revision: u64, changes: Vec<Change>) {
+        let latest = self.publisher.latest();
+        if changes.is_empty() || revision <= latest.revision() {
+            return;
+        }
+        let next = latest.with(changes).at_revision(revision);
+        if let Err(NotNewer { offered, current }) = self.publisher.publish(Arc::new(next)) {
+            tracing::error!(offered, current, "a state was not published because a newer one is");
+        }
+    }
+
+    /// Brings to an end what a former run committed but did not see into the ledger.
+    async fn finish_outbox(&self) -> Result<(), Problem> {
+        loop {
+            let pending = self.store.pending_outbox(OUTBOX_PAGE).await?;
+            if pending.is_empty() {
+                return Ok(());
+            }
+            for event in pending {
+                tracing::info!(event = %event.event, "finishing a change of a former run");
+                self.ledgered(event.event, event.actor, &event.detail).await?;
+            }
+        }
+    }
+
+    /// Lets the bootstrap state follow the facts: once two people in two groups hold second factors, it closes for good.
+    pub(crate) async fn observe_bootstrap(self: &Arc<Self>) -> Result<(), Problem> {
+        let state = self.store.bootstrap().await?;
+        if !state.is_open() {
+            return Ok(());
+        }
+        let snapshot = self.snapshot();
+        let mut after = None;
+        let mut people: Vec<Arc<modelward_decision::inventory::Person>> = Vec::new();
+        loop {
+            let page: Vec<PersonId> =
+                self.store.second_factor_holders(after, modelward_store::PAGE_MAX).await?;
+            let Some(last) = page.last().copied() else { break };
+            people.extend(page.iter().filter_map(|id| snapshot.person(*id).cloned()));
+            after = Some(last);
+        }
+        let holders = people
+            .iter()
+            .filter(|person| person.active)
+            .map(|person| Holder { person: person.id, groups: &person.groups });
+        let next = state.observe(holders, self.now());
+        if next == state {
+            return Ok(());
+        }
+        let lines = vec![
+            "two people in two groups hold second factors: every grant needs a request from now on"
+                .to_owned(),
+        ];
+        let changes = vec![StateChange::Bootstrap(next)];
+        self.change(Changed { actor: None, what: "bootstrap-closed", lines, changes }).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn bootstrap(&self) -> Result<Bootstrap, Problem> {
+        Ok(self.store.bootstrap().await?)
+    }
+}
+
+/// What the entry of a change says: a word, the first lines, and the digest of all of them.
+fn detail(changed: &Changed) -> serde_json::Value {
+    let shown: Vec<String> = changed
+        .lines
+        .iter()
+        .take(LINES_MAX)
+        .map(|line| line.chars().filter(|char| !char.is_control()).take(LINE_CHARS_MAX).collect())
+        .collect();
+    let records: Vec<Recorded> = changed.changes.iter().flat_map(recorded).collect();
+    let digest = serde_json::to_vec(&records).map_or_else(|_| Digest::of(b""), |bytes| Digest::of(&bytes));
+    serde_json::json!({
+        "what": changed.what,
+        "lines": shown,
+        "count": changed.changes.len(),
+        "digest": digest.to_string(),
+    })
+}
+
+/// A change as the digest sees it: without secrets.
+fn recorded(change: &StateChange) -> Vec<Recorded> {
+    match change {
+        StateChange::Put(thing) => vec![Recorded::Put(thing.clone())],
+        StateChange::Remove(removed) => vec![Recorded::Remove(*removed)],
+        StateChange::Grant(grant) => vec![Recorded::Grant(grant.clone())],
+        StateChange::Revoke(id) => vec![Recorded::Revoke(*id)],
+        StateChange::Bump(scope) => vec![Recorded::Bump(*scope)],
+        StateChange::Bootstrap(state) => vec![Recorded::Bootstrap(*state)],
+        StateChange::Credential(_) => Vec::new(),
+        StateChange::DropCredential(person) => vec![Recorded::DropCredential(*person)],
+    }
+}
+
+fn draft(event: EventId, actor: Option<PrincipalRef>, detail: &serde_json::Value) -> EntryDraft {
+    let (kind, subject) = match actor {
+        Some(PrincipalRef::Person(id)) => (SubjectKind::Human, id.to_string()),
+        Some(PrincipalRef::Machine(id)) => (SubjectKind::Service, id.to_string()),
+        None => (SubjectKind::System, "modelward".to_owned()),
+    };
+    let what = detail.get("what").and_then(serde_json::Value::as_str).unwrap_or("change");
+    let draft = EntryDraft::state_change(event.to_string())
+        .subject(kind, subject)
+        .action(what)
+        .resource(Resource::new("platform", "platform"))
+        .detail("change", detail.clone());
+    // What only takes away may use the reserve of the ledger; see `Lane::Control`.
+    if matches!(what, "revoke" | "drop-grant" | "end-session" | "end-sessions" | "deactivate") {
+        draft.narrowing()
+    } else {
+        draft
+    }
+}
+
+/// A permit in use: whatever comes of it is recorded as its outcome.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    opened: Opened,
+    record: Durable,
+}
+
+/// An answer that may leave, once it is written.
+#[derive(Debug)]
+#[must_use = "an answer is let go by `release`"]
+pub(crate) struct Allowed<T> {
+    answer: Answer<T>,
+    record: Durable,
+}
+
+impl Pass {
+    pub(crate) const fn id(&self) -> DecisionId {
+        self.record.id()
+    }
+
+    /// Carries out what was permitted, and joins the result to the permit.
+    pub(crate) async fn carry_out<T>(
+        self,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<Allowed<T>, Problem> {
+        match work.await {
+            Ok(value) => Ok(Allowed { answer: self.opened.answer(value), record: self.record }),
+            Err(problem) => {
+                let code = Summary::default().with("code", problem.code.as_str());
+                self.record.conclude(&Ending::new(Status::Failed).summarised(code));
+                Err(problem)
+            }
+        }
+    }
+
+    pub(crate) fn answer<T>(self, value: T) -> Allowed<T> {
+        Allowed { answer: self.opened.answer(value), record: self.record }
+    }
+
+    /// For a stream: the standing to watch, with the record kept until it ends.
+    pub(crate) fn into_parts(self) -> (Opened, Durable) {
+        (self.opened, self.record)
+    }
+}
+
+impl<T> Allowed<T> {
+    pub(crate) const fn id(&self) -> DecisionId {
+        self.record.id()
+    }
+
+    pub(crate) fn map<U>(self, with: impl FnOnce(T) -> U) -> Allowed<U> {
+        Allowed { answer: self.answer.map(with), record: self.record }
+    }
+
+    /// Writes the answer and lets the bytes go, counted and digested in the outcome.
+    pub(crate) fn release(
+        self,
+        write: impl FnOnce(T) -> Result<Vec<u8>, Problem>,
+    ) -> Result<Vec<u8>, Problem> {
+        let disclosure = self
+            .answer
+            .disclose(&self.record)
+            .map_err(|error| Problem::internal("disclosing an answer", &error))?;
+        let (value, mut gate) = disclosure.into_parts();
+        let written = write(value).and_then(|bytes| match gate.pass(&bytes) {
+            Ok(()) => Ok(bytes),
+            Err(over) => Err(Problem::new(ErrorCode::Denied, over.to_string())),
+        });
+        let status = if written.is_ok() { Status::Done } else { Status::Failed };
+        let delivered = gate.delivered();
+        drop(gate);
+        self.record.conclude(&Ending::new(status).delivering(delivered));
+        written
+    }
+}
+
+impl<T: Serialize> Allowed<T> {
+    /// The answer as JSON.
+    pub(crate) fn into_json(self) -> Result<Vec<u8>, Problem> {
+        self.release(|value| json(&value))
+    }
+
+    /// The value, as one part of a page; its outcome counts it as JSON.
+    pub(crate) fn into_part(self) -> Result<T, Problem> {
+        let mut kept = None;
+        self.release(|value| {
+            let bytes = json(&value);
+            kept = Some(value);
+            bytes
+        })?;
+        kept.ok_or_else(|| Problem::new(ErrorCode::Internal, "an answer was not kept"))
+    }
+}
+
+pub(crate) fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(value).map_err(|error| Problem::internal("writing an answer", &error))
+}

@@ -1,0 +1,381 @@
+//! Signing in and out, one's own sessions, and who one is.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use modelward_decision::EpochScope;
+use modelward_decision::vocabulary::{Action, Binding, PrincipalRef, ResourceRef, SessionId};
+use modelward_enforcement::{Rejection, RejectionKind, Summary};
+use modelward_governance::Bootstrap;
+use modelward_identity::login::{Account, Login, LoginRefusal};
+use modelward_identity::password::Password;
+use modelward_identity::recovery::RecoveryCode;
+use modelward_identity::session::{self, Opened, SessionRecord};
+use modelward_identity::softlock::{AccountKey, LockKey, SourcePrefix, Wait};
+use modelward_identity::totp::Step;
+use modelward_store::StateChange;
+use modelward_store::sign_in::Attempt;
+
+use crate::caller::{Caller, Visit};
+use crate::control::{Allowed, Changed, ControlPlane};
+use crate::ops::{grants, people};
+use crate::problem::Problem;
+use crate::wire::{
+    BootstrapView, ErrorCode, List, LoggedIn, LoggedOut, LoginRequest, Secret, SessionView, SessionsEnded,
+    Whoami,
+};
+use crate::{names, words};
+
+pub(crate) fn wait(wait: Wait, now: Timestamp) -> Problem {
+    let seconds = wait.until.duration_since(now).as_secs().max(1);
+    Problem::new(ErrorCode::TooManyTries, "too many tries; wait before the next one")
+        .retry_after(u32::try_from(seconds).unwrap_or(u32::MAX))
+}
+
+/// A session just opened, with its secret for the one who opened it.
+pub(crate) struct SignedIn {
+    pub(crate) opened: Opened,
+    pub(crate) recovery_codes_left: Option<u32>,
+}
+
+/// Signs in. Whatever is wrong, the answer is the same, after the same work.
+pub(crate) async fn sign_in(
+    plane: &Arc<ControlPlane>,
+    visit: &Visit,
+    request: LoginRequest,
+    binding: Binding,
+) -> Result<Allowed<SignedIn>, Problem> {
+    let now = plane.now();
+    let name = request.name.to_string();
+    let attempt = plane
+        .with_softlocks(|locks| locks.begin(&name, visit.address, now))
+        .map_err(|until| wait(until, now))?;
+    let result = prove(plane, visit, &request).await;
+    if result.is_ok() {
+        plane.with_softlocks(|locks| locks.succeed(&attempt, now));
+    }
+    remember(plane, visit, &name, result.is_ok()).await?;
+    let (login, recovery_codes_left) = result?;
+
+    let snapshot = plane.snapshot();
+    let opened = session::open(&login, binding, visit.user_agent.as_deref(), &snapshot, &*plane.ids, now);
+    let who = opened
+        .record
+        .authenticate(&opened.token, &snapshot, now)
+        .map_err(|refusal| Problem::internal("opening a session", &refusal))?;
+    let caller =
+        Caller { who, situation: visit.situation.clone(), mark: visit.mark, session: None, form_token: None };
+    let summary = Summary::default().with("session", opened.record.id);
+    let (opened, pass) =
+        plane.permit(&caller, Action::SignIn, ResourceRef::Platform, summary, opened).await?;
+    pass.carry_out(async {
+        plane.store.begin_session(&opened.record).await?;
+        Ok(SignedIn { opened, recovery_codes_left })
+    })
+    .await
+}
+
+/// Both factors, in this order, with what they use up written down before they count.
+async fn prove(
+    plane: &Arc<ControlPlane>,
+    visit: &Visit,
+    request: &LoginRequest,
+) -> Result<(Login, Option<u32>), Problem> {
+    let wrong = |plane: &ControlPlane| {
+        plane.enforcer().reject(&Rejection {
+            kind: RejectionKind::Unauthenticated,
+            peer: visit.situation.peer.clone(),
+            protocol: "control",
+            reason: "a sign-in was refused".to_owned(),
+            request: Some(visit.mark),
+        });
+        Problem::new(ErrorCode::BadCredentials, "name, password or code is wrong")
+    };
+    let refusal = |refusal: LoginRefusal| match refusal {
+        LoginRefusal::Wrong => wrong(plane),
+        LoginRefusal::Busy => Problem::new(ErrorCode::Unavailable, refusal.to_string()).retry_after(1),
+        LoginRefusal::Broken => Problem::internal("reading a credential", &refusal),
+    };
+    let person = plane.snapshot().person_named(request.name.as_str()).map(|person| person.id);
+    let credential = match person {
+        Some(person) => plane.store.credential(person).await?,
+        None => None,
+    };
+    let account = credential.as_ref().and_then(|credential| {
+        Some(Account { person: credential.person, password: credential.password.clone()? })
+    });
+    let Ok(password) = Password::new(request.password.expose()) else { return Err(wrong(plane)) };
+    let login = first_factor(plane, account, password).await?.map_err(refusal)?;
+    let Some(credential) = credential else { return Err(wrong(plane)) };
+
+    let name = request.name.as_str();
+    let attempt = plane
+        .with_softlocks(|locks| locks.begin_totp(name, plane.now()))
+        .map_err(|until| wait(until, plane.now()))?;
+    let proved = match (&request.totp, &request.recovery_code) {
+        (Some(code), None) => {
+            second_factor(plane, login, &credential, code.expose()).await?.map(|login| (login, None))
+        }
+        (None, Some(code)) => recovery(plane, login, code.expose()).await?,
+        _ => return Err(Problem::malformed("send `totp` or `recovery_code`, one of them")),
+    };
+    let Some(proved) = proved else { return Err(wrong(plane)) };
+    plane.with_softlocks(|locks| locks.succeed(&attempt, plane.now()));
+    Ok(proved)
+}
+
+async fn first_factor(
+    plane: &Arc<ControlPlane>,
+    account: Option<Account>,
+    password: Password,
+) -> Result<Result<Login, LoginRefusal>, Problem> {
+    let (passwords, ids, now) = (Arc::clone(&plane.passwords), Arc::clone(&plane.ids), plane.now());
+    let (login, rehash) = tokio::task::spawn_blocking(move || {
+        let login = Login::with_password(&passwords, account.as_ref(), &password, now);
+        let outdated = account.filter(|account| login.is_ok() && account.password.is_outdated());
+        let rehash = outdated.and_then(|account| {
+            Some((account.person, passwords.hash(&password, &*ids).ok()?, account.password))
+        });
+        (login, rehash)
+    })
+    .await
+    .map_err(|error| Problem::internal("checking a password", &error))?;
+    if let Some((person, after, before)) = rehash {
+        plane.store.rehash_password(person, &before, &after).await?;
+    }
+    Ok(login)
+}
+
+async fn second_factor(
+    plane: &ControlPlane,
+    login: Login,
+    credential: &modelward_store::credential::Credential,
+    code: &str,
+) -> Result<Option<Login>, Problem> {
+    let Some(sealed) = &credential.totp else { return Ok(None) };
+    let secret = plane
+        .totp_key
+        .open(credential.person, sealed)
+        .map_err(|error| Problem::internal("opening an authenticator secret", &error))?;
+    let last = credential.totp_step.map(Step::from_number);
+    let Ok((login, step)) = login.and_totp(&secret, code.trim(), last) else { return Ok(None) };
+    // Of two sign-ins with one code, one gets here first.
+    let is_first = plane.store.use_totp_step(credential.person, step.number()).await?;
+    Ok(is_first.then_some(login))
+}
+
+async fn recovery(
+    plane: &ControlPlane,
+    login: Login,
+    typed: &str,
+) -> Result<Option<(Login, Option<u32>)>, Problem> {
+    let person = login.person();
+    let codes = plane.store.recovery_codes(person).await?;
+    let Ok(code) = RecoveryCode::read(typed) else { return Ok(None) };
+    let Ok((login, left)) = login.and_recovery(&codes, typed) else { return Ok(None) };
+    let is_first = plane.store.use_recovery_code(person, &code.digest()).await?;
+    let left = u32::try_from(left.unused.len()).unwrap_or(u32::MAX);
+    Ok(is_first.then_some((login, Some(left))))
+}
+
+/// Keeps counters across restarts, and the attempt for its owner to see.
+async fn remember(plane: &ControlPlane, visit: &Visit, name: &str, succeeded: bool) -> Result<(), Problem> {
+    let (account, source) = (AccountKey::of(name), SourcePrefix::of(visit.address));
+    let keys = [
+        LockKey::Pair(account, source),
+        LockKey::Account(account),
+        LockKey::Source(source),
+        LockKey::Totp(account),
+    ];
+    let locks: Vec<_> =
+        plane.with_softlocks(|locks| keys.into_iter().map(|key| (key, locks.get(&key).copied())).collect());
+    plane.store.keep_softlocks(&locks).await?;
+    let attempt = Attempt {
+        at: plane.now(),
+        name: name.to_owned(),
+        source: visit.situation.peer.as_str().to_owned(),
+        outcome: if succeeded { "ok" } else { "refused" }.to_owned(),
+    };
+    Ok(plane.store.note_attempt(&attempt).await?)
+}
+
+pub(crate) fn logged_in(plane: &ControlPlane, signed_in: &SignedIn) -> LoggedIn {
+    let record = &signed_in.opened.record;
+    LoggedIn {
+        session_secret: Secret::new(signed_in.opened.token.expose().as_str()),
+        session: session_view(record, Some(record.id)),
+        person: names::principal_view(&plane.snapshot(), record.principal),
+        recovery_codes_left: signed_in.recovery_codes_left,
+    }
+}
+
+pub(crate) fn session_view(record: &SessionRecord, current: Option<SessionId>) -> SessionView {
+    SessionView {
+        id: record.id,
+        current: current == Some(record.id),
+        strength: record.strength.level(),
+        methods: record.methods.iter().map(ToString::to_string).collect(),
+        authenticated_at: record.authenticated_at,
+        created_at: record.created_at,
+        last_seen_at: record.last_seen_at,
+        idle_until: record.last_seen_at.checked_add(session::IDLE).unwrap_or(Timestamp::MAX),
+        expires_at: record.created_at.checked_add(session::ABSOLUTE).unwrap_or(Timestamp::MAX),
+        user_agent: record.user_agent.clone().unwrap_or_default(),
+    }
+}
+
+pub(crate) async fn whoami(plane: &Arc<ControlPlane>, caller: &Caller) -> Result<Allowed<Whoami>, Problem> {
+    let ((), pass) =
+        plane.permit(caller, Action::ReadSelf, ResourceRef::Platform, Summary::default(), ()).await?;
+    pass.carry_out(async {
+        let snapshot = plane.snapshot();
+        let principal = caller.who.principal();
+        let clearance = match principal {
+            PrincipalRef::Person(id) => snapshot.person(id).map(|person| person.clearance),
+            PrincipalRef::Machine(id) => snapshot.machine(id).map(|machine| machine.clearance),
+        };
+        let groups: BTreeSet<String> = names::groups_of(&snapshot, principal)
+            .into_iter()
+            .filter_map(|id| snapshot.group(id).map(|group| group.name.to_string()))
+            .collect();
+        let session = current_session(plane, caller).await?;
+        Ok(Whoami {
+            principal: names::principal_view(&snapshot, principal),
+            session: session_view(&session, Some(session.id)),
+            clearance: clearance.unwrap_or_default().to_string(),
+            groups: groups.into_iter().collect(),
+            grants: grants::held(plane, &snapshot, principal),
+            bootstrap: bootstrap_view(plane.bootstrap().await?),
+            revision: snapshot.revision(),
+            now: plane.now(),
+        })
+    })
+    .await
+}
+
+async fn current_session(plane: &ControlPlane, caller: &Caller) -> Result<SessionRecord, Problem> {
+    if let Some(record) = &caller.session {
+        return Ok(SessionRecord::clone(record));
+    }
+    let found = plane.store.session(caller.who.session().id).await?;
+    found.map(|session| session.record).ok_or_else(Problem::unauthenticated)
+}
+
+pub(crate) fn bootstrap_view(state: Bootstrap) -> BootstrapView {
+    let sentence = match state {
+        Bootstrap::Uninitialised => "Nobody was let in yet.",
+        Bootstrap::Open { .. } => {
+            "This installation is young: read-only, inference, audit and govern can be given directly, until two people in \
+             two groups hold second factors."
+        }
+        Bootstrap::Closed { .. } => "Every grant needs a request, decided by people of other groups.",
+    };
+    BootstrapView { open: state.is_open(), sentence: sentence.to_owned() }
+}
+
+pub(crate) async fn sessions(
+    plane: &ControlPlane,
+    caller: &Caller,
+) -> Result<Allowed<List<SessionView>>, Problem> {
+    let ((), pass) =
+        plane.permit(caller, Action::ReadSelf, ResourceRef::Platform, Summary::default(), ()).await?;
+    pass.carry_out(async {
+        let now = plane.now();
+        let current = caller.who.session().id;
+        let sessions =
+            plane.store.sessions_of(caller.who.principal(), None, modelward_store::PAGE_MAX).await?;
+        let mut items: Vec<SessionView> = sessions
+            .iter()
+            .filter(|session| session.ended_at.is_none() && now < session.record.ends_at())
+            .map(|session| session_view(&session.record, Some(current)))
+            .collect();
+        items.sort_by_key(|session| (!session.current, std::cmp::Reverse(session.last_seen_at)));
+        Ok(List { items, revision: plane.snapshot().revision() })
+    })
+    .await
+}
+
+pub(crate) async fn sign_out(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+) -> Result<Allowed<LoggedOut>, Problem> {
+    let session = caller.who.session().id;
+    let (session, pass) =
+        plane.permit(caller, Action::EndSession, ResourceRef::Platform, Summary::default(), session).await?;
+    pass.carry_out(async {
+        end(plane, caller, session, "end-session").await?;
+        Ok(LoggedOut { session })
+    })
+    .await
+}
+
+/// Ends a session: one's own, or somebody else's with the right to.
+pub(crate) async fn end_session(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    session: SessionId,
+) -> Result<Allowed<SessionsEnded>, Problem> {
+    let found = plane.store.session(session).await?;
+    let own = found.as_ref().is_some_and(|found| found.record.principal == caller.who.principal());
+    let action = if own { Action::EndSession } else { Action::EndSessions };
+    let summary = Summary::default().with("session", session);
+    let (session, pass) = plane.permit(caller, action, ResourceRef::Platform, summary, session).await?;
+    pass.carry_out(async {
+        if found.is_none() {
+            return Err(Problem::not_found("session", &session.to_string()));
+        }
+        let revision = end(plane, caller, session, "end-session").await?;
+        Ok(SessionsEnded { sessions: 1, revision: Some(revision) })
+    })
+    .await
+}
+
+/// The epoch ends tokens and streams at once; the row keeps the session from being used again.
+async fn end(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    session: SessionId,
+    what: &'static str,
+) -> Result<u64, Problem> {
+    let changed = Changed {
+        actor: Some(caller.who.principal()),
+        what,
+        lines: vec![format!("session {session} ended")],
+        changes: vec![StateChange::Bump(EpochScope::Session(session))],
+    };
+    let settled = plane.change(changed).await?;
+    plane.store.end_session(session, plane.now()).await?;
+    Ok(settled.revision)
+}
+
+/// Ends every session of a person, with all tokens and streams that came from them.
+pub(crate) async fn end_all(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    name: &str,
+) -> Result<Allowed<SessionsEnded>, Problem> {
+    let summary = Summary::default().with("person", name);
+    let ((), pass) = plane.permit(caller, Action::EndSessions, ResourceRef::Platform, summary, ()).await?;
+    pass.carry_out(async {
+        let principal = PrincipalRef::Person(people::person_named(&plane.snapshot(), name)?);
+        let changed = Changed {
+            actor: Some(caller.who.principal()),
+            what: "end-sessions",
+            lines: vec![format!(
+                "every session of {} ended",
+                names::principal_view(&plane.snapshot(), principal).name
+            )],
+            changes: vec![StateChange::Bump(EpochScope::Principal(principal))],
+        };
+        let settled = plane.change(changed).await?;
+        let sessions = plane.store.end_sessions_of(principal, None, plane.now()).await?;
+        Ok(SessionsEnded { sessions, revision: Some(settled.revision) })
+    })
+    .await
+}
+
+/// How one signed in, in words.
+pub(crate) fn proof_in_words(session: &SessionView) -> String {
+    words::methods(&session.methods)
+}

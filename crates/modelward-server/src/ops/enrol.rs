@@ -1,0 +1,267 @@
+//! Becoming a person of an installation: a code typed once, a password, an authenticator.
+
+use std::sync::Arc;
+
+use modelward_decision::inventory::Person;
+use modelward_decision::vocabulary::{Action, Binding, Name, ResourceRef};
+use modelward_enforcement::{Rejection, RejectionKind, Summary};
+use modelward_governance::Bootstrap;
+use modelward_identity::enrol::{self, EnrolmentCode, EnrolmentRefusal, EnrolmentState};
+use modelward_identity::password::Password;
+use modelward_identity::{session, totp::TotpSecret};
+use modelward_store::StateChange;
+use modelward_store::credential::CredentialChange;
+use modelward_store::enrolment::Enrolment as Stored;
+
+use crate::caller::{Caller, Visit};
+use crate::control::{Allowed, Changed, ControlPlane};
+use crate::ops::account;
+use crate::problem::Problem;
+use crate::wire::{EnrolConfirmRequest, EnrolRequest, EnrolStarted, Enrolled, ErrorCode, Invited, Secret};
+
+/// The first half: who the code is for, and a fresh secret for the authenticator.
+pub(crate) async fn start(
+    plane: &Arc<ControlPlane>,
+    visit: &Visit,
+    request: EnrolRequest,
+) -> Result<EnrolStarted, Problem> {
+    let found = find(plane, visit, &request.code).await?;
+    let now = plane.now();
+    let (offered, secret) = found
+        .enrolment
+        .offer(&found.code, &*plane.ids, now)
+        .map_err(|refusal| refused(plane, visit, refusal))?;
+    let sealed = plane.totp_key.seal(found.person.id, &secret, &*plane.ids)?;
+    if !plane.store.offer_enrolment(&offered.code_hash, &sealed, now).await? {
+        return Err(refused(plane, visit, EnrolmentRefusal::Code));
+    }
+    Ok(EnrolStarted {
+        name: found.person.name.clone(),
+        display_name: found.person.display_name.clone(),
+        otpauth: Secret::new(secret.uri(&plane.settings.issuer_name, &found.person.name).as_str()),
+        secret: Secret::new(secret.base32().as_str()),
+        expires_at: offered.expires_at,
+    })
+}
+
+/// The secret offered before, to show the same square again after a typing error.
+pub(crate) async fn resume(
+    plane: &Arc<ControlPlane>,
+    visit: &Visit,
+    code: &Secret,
+) -> Result<EnrolStarted, Problem> {
+    let found = find(plane, visit, code).await?;
+    let EnrolmentState::Offered { secret } = &found.enrolment.state else {
+        return Err(refused(plane, visit, EnrolmentRefusal::NotOffered));
+    };
+    Ok(EnrolStarted {
+        name: found.person.name.clone(),
+        display_name: found.person.display_name.clone(),
+        otpauth: Secret::new(secret.uri(&plane.settings.issuer_name, &found.person.name).as_str()),
+        secret: Secret::new(secret.base32().as_str()),
+        expires_at: found.enrolment.expires_at,
+    })
+}
+
+/// The second half: password set, authenticator proved, recovery codes handed out.
+pub(crate) async fn confirm(
+    plane: &Arc<ControlPlane>,
+    visit: &Visit,
+    request: EnrolConfirmRequest,
+) -> Result<Allowed<Enrolled>, Problem> {
+    let found = find(plane, visit, &request.code).await?;
+    let password = Password::new(request.password.expose()).map_err(weak)?;
+    let attempt = plane
+        .with_softlocks(|locks| locks.begin_totp(found.person.name.as_str(), plane.now()))
+        .map_err(|wait| account::wait(wait, plane.now()))?;
+    let completed = complete(plane, &found, password, request.totp).await?;
+    let done = completed.map_err(|refusal| refused(plane, visit, refusal))?;
+    let now = plane.now();
+    plane.with_softlocks(|locks| locks.succeed(&attempt, now));
+
+    // Both factors were proved, which is a sign-in: it is decided and recorded as one.
+    let opened = session::open(&done.login, Binding::None, None, &plane.snapshot(), &*plane.ids, now);
+    let who = opened
+        .record
+        .authenticate(&opened.token, &plane.snapshot(), now)
+        .map_err(|refusal| Problem::internal("proving an enrolment", &refusal))?;
+    let caller =
+        Caller { who, situation: visit.situation.clone(), mark: visit.mark, session: None, form_token: None };
+    let summary = Summary::default().with("what", "enrolment");
+    let (done, pass) = plane.permit(&caller, Action::SignIn, ResourceRef::Platform, summary, done).await?;
+    pass.carry_out(keep(plane, &found, done)).await
+}
+
+struct Found {
+    code: EnrolmentCode,
+    enrolment: enrol::Enrolment,
+    stored: Stored,
+    person: Arc<Person>,
+}
+
+async fn find(plane: &Arc<ControlPlane>, visit: &Visit, code: &Secret) -> Result<Found, Problem> {
+    // Guessing is slowed per network; the account of the lock is the code itself, which nobody else can hold up.
+    let now = plane.now();
+    let attempt = plane
+        .with_softlocks(|locks| locks.begin(code.expose(), visit.address, now))
+        .map_err(|wait| account::wait(wait, now))?;
+    let code = EnrolmentCode::read(code.expose()).map_err(|refusal| refused(plane, visit, refusal))?;
+    let wrong = || refused(plane, visit, EnrolmentRefusal::Code);
+    let stored = plane.store.enrolment(&code.digest()).await?.ok_or_else(wrong)?;
+    let person = plane.snapshot().person(stored.person).cloned().ok_or_else(wrong)?;
+    let state = match (stored.used_at, &stored.offered) {
+        (Some(at), _) => EnrolmentState::Enrolled { at },
+        (None, None) => EnrolmentState::Pending,
+        (None, Some(sealed)) => EnrolmentState::Offered { secret: open(plane, stored.person, sealed)? },
+    };
+    let enrolment = enrol::Enrolment {
+        person: stored.person,
+        code_hash: stored.code_hash,
+        expires_at: stored.expires_at,
+        state,
+    };
+    plane.with_softlocks(|locks| locks.succeed(&attempt, now));
+    Ok(Found { code, enrolment, stored, person })
+}
+
+fn open(
+    plane: &ControlPlane,
+    person: modelward_decision::vocabulary::PersonId,
+    sealed: &modelward_store::secret::Sealed,
+) -> Result<TotpSecret, Problem> {
+    plane
+        .totp_key
+        .open(person, sealed)
+        .map_err(|error| Problem::internal("opening an offered secret", &error))
+}
+
+/// Hashing takes a tenth of a second and much memory, so it runs where it may block.
+async fn complete(
+    plane: &Arc<ControlPlane>,
+    found: &Found,
+    password: Password,
+    totp: Secret,
+) -> Result<Result<enrol::Enrolled, EnrolmentRefusal>, Problem> {
+    let (passwords, ids, now) = (Arc::clone(&plane.passwords), Arc::clone(&plane.ids), plane.now());
+    let (enrolment, code, name) = (found.enrolment.clone(), found.code.clone(), found.person.name.clone());
+    tokio::task::spawn_blocking(move || {
+        enrolment.complete(&code, name.as_str(), &password, totp.expose().trim(), &passwords, &*ids, now)
+    })
+    .await
+    .map_err(|error| Problem::internal("hashing a password", &error))
+}
+
+async fn keep(plane: &Arc<ControlPlane>, found: &Found, done: enrol::Enrolled) -> Result<Enrolled, Problem> {
+    let now = plane.now();
+    let person = found.person.id;
+    // Claimed before anything is written: of two at once, one gets through.
+    if plane.store.use_enrolment(&done.enrolment.code_hash, now).await?.is_none() {
+        return Err(Problem::new(ErrorCode::BadCredentials, EnrolmentRefusal::Code.to_string()));
+    }
+    let change = CredentialChange {
+        person,
+        password: Some(done.password),
+        totp: Some(plane.totp_key.seal(person, &done.totp, &*plane.ids)?),
+        totp_step: Some(done.last_step.number()),
+        recovery: Some(done.recovery_hashes),
+    };
+    let changed = Changed {
+        actor: Some(modelward_decision::vocabulary::PrincipalRef::Person(person)),
+        what: "enrol",
+        lines: vec![format!("{} enrolled with password and authenticator", found.person.name)],
+        changes: vec![StateChange::Credential(Box::new(change))],
+    };
+    if let Err(problem) = plane.change(changed).await {
+        // The code goes back, or the first person could never enrol after a moment without a ledger.
+        plane.store.issue_enrolment(&found.stored).await?;
+        return Err(problem);
+    }
+    let first = matches!(plane.bootstrap().await?, Bootstrap::Open { first, .. } if first == person);
+    plane.observe_bootstrap().await?;
+    Ok(Enrolled {
+        person,
+        name: found.person.name.clone(),
+        recovery_codes: done.recovery.iter().map(|code| Secret::new(code.expose().as_str())).collect(),
+        first,
+    })
+}
+
+fn weak(weak: modelward_identity::password::WeakPassword) -> Problem {
+    Problem::new(ErrorCode::Refused, weak.to_string()).hint(weak.hint())
+}
+
+fn refused(plane: &ControlPlane, visit: &Visit, refusal: EnrolmentRefusal) -> Problem {
+    match refusal {
+        EnrolmentRefusal::Code | EnrolmentRefusal::Totp => {
+            plane.enforcer().reject(&Rejection {
+                kind: RejectionKind::Unauthenticated,
+                peer: visit.situation.peer.clone(),
+                protocol: "control",
+                reason: "an enrolment was refused".to_owned(),
+                request: Some(visit.mark),
+            });
+            Problem::new(ErrorCode::BadCredentials, refusal.to_string())
+        }
+        EnrolmentRefusal::NotOffered => Problem::new(ErrorCode::Conflict, refusal.to_string()),
+        EnrolmentRefusal::Password(reason) => weak(reason),
+        EnrolmentRefusal::Hash(_) => {
+            Problem::new(ErrorCode::Unavailable, "too many people are signing in at this moment")
+                .retry_after(1)
+        }
+    }
+}
+
+/// What an administrator's invitation leaves: a code for a person who exists.
+pub(crate) async fn issue(
+    plane: &Arc<ControlPlane>,
+    person: modelward_decision::vocabulary::PersonId,
+    by: Option<modelward_decision::vocabulary::PrincipalRef>,
+) -> Result<(EnrolmentCode, jiff::Timestamp), Problem> {
+    let now = plane.now();
+    let (code, enrolment) = enrol::Enrolment::issue(person, &*plane.ids, now);
+    let stored = Stored {
+        code_hash: enrolment.code_hash,
+        person,
+        issued_by: by,
+        offered: None,
+        created_at: now,
+        expires_at: enrolment.expires_at,
+        used_at: None,
+    };
+    plane.store.issue_enrolment(&stored).await?;
+    Ok((code, enrolment.expires_at))
+}
+
+/// The first person of an installation, and the code to enrol with. Works once.
+pub(crate) async fn initialise(
+    plane: &Arc<ControlPlane>,
+    name: Name,
+    display_name: String,
+) -> Result<Invited, Problem> {
+    use modelward_decision::vocabulary::{Classification, GrantId, PersonId};
+    use modelward_governance::bootstrap::first_grants;
+    use modelward_governance::inventory::Thing;
+
+    let now = plane.now();
+    let person = PersonId::from_uuid(plane.ids.uuid());
+    let state = plane
+        .bootstrap()
+        .await?
+        .initialise(person, now)
+        .map_err(|error| Problem::new(ErrorCode::Conflict, error.to_string()))?;
+    let first = Person {
+        id: person,
+        name: name.clone(),
+        display_name,
+        clearance: Classification::Restricted,
+        active: true,
+        groups: std::collections::BTreeSet::new(),
+    };
+    let ids = [(); 2].map(|()| GrantId::from_uuid(plane.ids.uuid()));
+    let mut changes = vec![StateChange::Put(Box::new(Thing::Person(first))), StateChange::Bootstrap(state)];
+    changes.extend(first_grants(ids, person, now).map(|grant| StateChange::Grant(Box::new(grant))));
+    let lines = vec![format!("{name} is the first person and holds govern and audit over the platform")];
+    plane.change(Changed { actor: None, what: "initialise", lines, changes }).await?;
+    let (code, expires_at) = issue(plane, person, None).await?;
+    Ok(Invited { code: Secret::new(code.expose().as_str()), name, expires_at })
+}
