@@ -1,6 +1,7 @@
 //! The facts of a request as policies see them: the context record, and the grant it is tried under.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cedar_policy_core::ast::{Context, Value};
@@ -33,7 +34,7 @@ pub(crate) fn base(
         ("network", text(&facts.network, now)),
         ("place", text(&facts.place, now)),
         ("risk", number(&facts.risk, now)),
-        ("ask", asked(ask, held)),
+        ("ask", asked(ask, slice.own_field, held)),
     ]
     .into_iter()
     .map(|(name, value)| (SmolStr::new_static(name), value))
@@ -74,7 +75,7 @@ pub(crate) fn grant(types: &Types, grant: &Grant) -> Option<Value> {
             record.insert(SmolStr::new_static(name), values);
         }
     };
-    let names = |set: &std::collections::BTreeSet<Name>| cedar::strings(set.iter().map(Name::as_str));
+    let names = |set: &BTreeSet<Name>| cedar::strings(set.iter().map(Name::as_str));
     condition("environments", conditions.environments.as_ref().map(names));
     condition("regions", conditions.regions.as_ref().map(names));
     condition("segments", conditions.segments.as_ref().map(names));
@@ -157,8 +158,10 @@ fn evidence(value: Value, source: Source, sure: Confidence, observed_at: Timesta
     ])
 }
 
-fn asked(ask: &Ask, held: &[Field]) -> Value {
-    let fields = cedar::strings(ask.fields.iter().map(|field| field.as_str()));
+/// An action that is about a field asks for it, named or not: else a grant of other fields would reach it.
+fn asked(ask: &Ask, own: Option<Field>, held: &[Field]) -> Value {
+    let fields: BTreeSet<Field> = ask.fields.iter().copied().chain(own).collect();
+    let fields = cedar::strings(fields.iter().map(|field| field.as_str()));
     let held = cedar::strings(held.iter().map(|field| field.as_str()));
     let mut record: Record = [("fields", fields), ("held", held)]
         .into_iter()

@@ -324,7 +324,7 @@ impl Cell {
                 until: jiff::civil::time(18, 0, 0, 0),
                 zone: "UTC".to_owned(),
             }]),
-            fields: own_field(self.action).map(|field| BTreeSet::from([field])),
+            fields: Field::of(self.action).map(|field| BTreeSet::from([field])),
             max_uses: None,
             max_bytes: None,
         };
@@ -395,18 +395,13 @@ impl Cell {
                     Confidence::Managed,
                 ),
                 ask: Ask {
-                    fields: own_field(self.action).into_iter().chain(unheld).collect(),
+                    fields: Field::of(self.action).into_iter().chain(unheld).collect(),
                     bytes: None,
                     purpose: if self.is(Condition::NoPurpose) { None } else { Some(name("care")?) },
                 },
             },
         })
     }
-}
-
-/// The field a sensitive action is about.
-fn own_field(action: Action) -> Option<Field> {
-    Field::ALL.into_iter().find(|field| field.action() == action)
 }
 
 /// How many approvals the default bundle asks for.

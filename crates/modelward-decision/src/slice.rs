@@ -17,7 +17,7 @@ use crate::index::{Side, Sides};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 use crate::vocabulary::{
-    Action, Classification, EndpointId, GrantId, GranteeRef, GroupId, ModelId, Name, PrincipalRef,
+    Action, Classification, EndpointId, Field, GrantId, GranteeRef, GroupId, ModelId, Name, PrincipalRef,
     ResourceRef, ScopeRef,
 };
 
@@ -31,6 +31,8 @@ pub(crate) struct Slice {
     pub(crate) grantees: Vec<u128>,
     pub(crate) scopes: Vec<u128>,
     pub(crate) model: Option<ModelId>,
+    /// The field the action itself asks for, whatever the caller says.
+    pub(crate) own_field: Option<Field>,
     pub(crate) production: bool,
     pub(crate) endpoint: Option<Value>,
     /// Policies that do not look at the grant, and those that do.
@@ -96,6 +98,7 @@ impl Slice {
             grantees: holder.grantees().map(GranteeRef::bits).collect(),
             scopes: thing.scopes.iter().map(|scope| scope.bits()).collect(),
             model: thing.model,
+            own_field: Field::of(key.action),
             production: snapshot
                 .environment(&key.environment)
                 .is_some_and(|environment| environment.production),

@@ -66,6 +66,11 @@ impl Field {
             Self::SamplingControl => Action::ControlSampling,
         }
     }
+
+    /// The field an action is about, if it is about one.
+    pub fn of(action: Action) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.action() == action)
+    }
 }
 
 impl fmt::Display for Field {

@@ -71,13 +71,17 @@ fn a_sensitive_field_needs_a_right_of_its_own() {
          at 16:00 dana predict fraud/3 asking logprobs
          at 16:00 dana predict fraud/3 asking logprobs,tokens
          at 16:00 dana predict fraud/3 asking logprobs,sampling-control
-         at 16:00 dana embed fraud/3 asking embeddings",
+         at 16:00 dana embed fraud/3 asking embeddings
+         at 16:00 dana embed fraud/3
+         at 16:00 dana readLogprobs fraud/3",
         &expect![[r#"
             forbidden by unheld-fields: You may not ask a model for a prediction (fraud/3): it asks for a part of the answer you may not see (logprobs). [WithoutFields { fields: {Logprobs} }]
             permitted by gr_00003g ["top-k:5"]: You may ask a model for a prediction: fraud/3. []
             forbidden by unheld-fields: You may not ask a model for a prediction (fraud/3): it asks for a part of the answer you may not see (tokens). [WithoutFields { fields: {Tokens} }]
             forbidden by extraction-pair by unheld-fields: You may not ask a model for a prediction (fraud/3): log probabilities and a logit bias together would give the model away (sampling-control). [WithoutFields { fields: {SamplingControl} }]
-            forbidden by grant-fields: You may not get vectors that stand for an input (fraud/3): your grant does not name this field (embeddings). [Grant { privilege: InferenceSensitive, resource: Version(ve_0000000000000000000000002k) }]"#]],
+            forbidden by grant-fields: You may not get vectors that stand for an input (fraud/3): your grant does not name this field (embeddings). [Grant { privilege: InferenceSensitive, resource: Version(ve_0000000000000000000000002k) }]
+            forbidden by grant-fields: You may not get vectors that stand for an input (fraud/3): your grant does not name this field. [Grant { privilege: InferenceSensitive, resource: Version(ve_0000000000000000000000002k) }]
+            permitted by gr_00003h []: You may see log probabilities: fraud/3. []"#]],
     );
 }
 
