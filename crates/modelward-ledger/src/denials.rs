@@ -13,6 +13,9 @@ pub struct AggregationConfig {
     pub window_micros: u64,
     /// Denials per source and window that get an entry of their own.
     pub single_max: u32,
+    /// Denials of all sources together that get an entry of their own in one window: whoever can send from many
+    /// networks must not fill the disk either.
+    pub singles_max: u32,
     /// Sources told apart at one time; further ones share a count.
     pub sources_max: usize,
     /// Reasons told apart per source and window.
@@ -21,7 +24,7 @@ pub struct AggregationConfig {
 
 impl Default for AggregationConfig {
     fn default() -> Self {
-        Self { window_micros: 1_000_000, single_max: 10, sources_max: 4096, reasons_max: 8 }
+        Self { window_micros: 1_000_000, single_max: 10, singles_max: 512, sources_max: 4096, reasons_max: 8 }
     }
 }
 
@@ -40,6 +43,9 @@ pub enum Observed {
 pub struct DenialAggregator {
     config: AggregationConfig,
     sources: HashMap<String, Window>,
+    /// When the window of all sources together began, and how many entries of their own it has had.
+    began: u64,
+    singles: u32,
 }
 
 #[derive(Debug, Default)]
@@ -59,24 +65,30 @@ const SOURCE_CHARS_MAX: usize = 128;
 
 impl DenialAggregator {
     pub fn new(config: AggregationConfig) -> Self {
-        Self { config, sources: HashMap::new() }
+        Self { config, sources: HashMap::new(), began: 0, singles: 0 }
     }
 
     /// Takes note of a denial at `now` (microseconds on any clock that does not go back).
     pub fn observe(&mut self, now: u64, source: &str, reason: &str) -> Observed {
+        let config = self.config;
+        if now.saturating_sub(self.began) >= config.window_micros {
+            (self.began, self.singles) = (now, 0);
+        }
+        let spent = self.singles >= config.singles_max;
         let mut source: String = source.chars().take(SOURCE_CHARS_MAX).collect();
         let known = self.sources.contains_key(&source);
-        if !known && self.sources.len() >= self.config.sources_max {
+        // With the entries of this window spent, a count for each new source would be an entry for each again.
+        if !known && (spent || self.sources.len() >= config.sources_max) {
             source = OTHER_SOURCES.to_owned();
         }
-        let config = self.config;
         let window = self.sources.entry(source).or_insert_with(|| Window { began: now, ..Window::default() });
         // What is counted waits for `flush`; only a window with nothing to tell begins anew here.
         if window.counted == 0 && now.saturating_sub(window.began) >= config.window_micros {
             *window = Window { began: now, ..Window::default() };
         }
-        if window.single < config.single_max {
+        if window.single < config.single_max && !spent {
             window.single = window.single.saturating_add(1);
+            self.singles = self.singles.saturating_add(1);
             return Observed::Single;
         }
         if window.counted == 0 {

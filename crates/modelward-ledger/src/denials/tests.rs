@@ -4,6 +4,7 @@ fn aggregator() -> DenialAggregator {
     DenialAggregator::new(AggregationConfig {
         window_micros: 100,
         single_max: 2,
+        singles_max: 100,
         sources_max: 3,
         reasons_max: 2,
     })
@@ -42,6 +43,28 @@ fn twenty_thousand_denials_a_second_become_a_handful_of_entries() {
     assert_eq!(singles.count(), 10);
     let told = denials.flush_all(|| "id".to_owned());
     assert_eq!(counts(&told), [("flood".to_owned(), 19_990)]);
+}
+
+#[test]
+fn a_flood_from_very_many_sources_costs_no_more_than_its_share() {
+    let config = AggregationConfig::default();
+    let mut denials = DenialAggregator::new(config);
+    let (seconds, a_second) = (3, 100_000_u64);
+    let mut singles = 0;
+    let mut told = Vec::new();
+    for n in 0..seconds * a_second {
+        let now = 1_000_000_000 + n * 10;
+        singles += u64::from(denials.observe(now, &format!("source {n}"), "malformed") == Observed::Single);
+        if n % 25_000 == 0 {
+            told.extend(denials.flush(now, || "id".to_owned()));
+        }
+    }
+    told.extend(denials.flush_all(|| "id".to_owned()));
+    assert_eq!(singles, seconds * u64::from(config.singles_max));
+    let told = counts(&told);
+    assert_eq!(told.iter().map(|(_, count)| count).sum::<u64>() + singles, seconds * a_second);
+    assert!(told.len() <= 8, "{} counts", told.len());
+    assert_eq!(denials.observe(2_000_000_000, "a quiet one", "malformed"), Observed::Single);
 }
 
 #[test]
