@@ -83,7 +83,7 @@ impl Core {
         }
         let lock = lock(&storage)?;
         let boot = *parts.ids.uuid().as_bytes();
-        let state = recovery::recover(&storage, &*parts.signer, config.segment_bytes, boot)?;
+        let mut state = recovery::recover(&storage, &*parts.signer, config.segment_bytes, boot)?;
         let pool = Pool::new(
             Arc::clone(&storage),
             config.segment_bytes,
@@ -95,6 +95,12 @@ impl Core {
         let pool = Arc::new(pool.map_err(OpenError::Create)?);
         // A full disk must not keep a ledger from opening: it can still take narrowing entries.
         let short = pool.refill().err();
+        // A segment that came out of the reserve stays for narrowing entries until there is a reserve again.
+        if pool.lacks_reserve()
+            && let Some(active) = &mut state.resume.active
+        {
+            active.segment.reserved = true;
+        }
         let journal = Journal::new(Arc::clone(&pool), config.segment_bytes, state.resume);
         let publisher = Publisher::new(
             Arc::clone(&storage),
@@ -131,7 +137,11 @@ impl Core {
         let publishing = Publishing { shared: Arc::clone(&shared), publisher, pool, index };
         let mut core = Self { shared, writer, publishing, recovered: state.recovered, lock };
         core.first_entries()?;
-        core.publishing.publish()?;
+        match core.publishing.publish() {
+            // Everything is durable; the checkpoint over it waits for room, as it does while the ledger runs.
+            Err(error) if error.is_full() => core.shared.trouble(Some(error.to_string())),
+            published => published?,
+        }
         Ok(core)
     }
 
@@ -156,10 +166,7 @@ impl Core {
             .detail("origin", self.shared.origin.clone())
             .detail("version", env!("CARGO_PKG_VERSION"));
         drafts.push(start);
-        for draft in drafts {
-            self.writer.write_own(draft)?;
-        }
-        Ok(())
+        self.writer.write_own(drafts)
     }
 }
 
@@ -282,13 +289,26 @@ impl Writer {
         kept
     }
 
-    /// Writes an entry of the ledger's own, outside any queue.
-    pub(crate) fn write_own(&mut self, draft: EntryDraft) -> Result<(), OpenError> {
-        let sealed = self.shared.sealer.seal(draft)?;
-        let (_ticket, promise) = super::Ticket::new();
-        // The log's own entries are part of stopping and of taking rights away: they may use the reserve.
-        let submission = Submission { sealed, narrowing: true, promise };
-        let batch = [Writing { submission, twins: Vec::new() }];
+    /// Writes entries of the ledger's own, outside any queue, in as few flushes as any others.
+    pub(crate) fn write_own(&mut self, drafts: Vec<EntryDraft>) -> Result<(), OpenError> {
+        let (entries_max, bytes_max) =
+            (self.shared.config.batch_entries_max, self.shared.config.frame_payload_max());
+        let mut batch: Vec<Writing> = Vec::new();
+        let mut bytes = 0_usize;
+        for draft in drafts {
+            let sealed = self.shared.sealer.seal(draft)?;
+            let size = sealed.bytes.len().saturating_add(2);
+            if !batch.is_empty() && (batch.len() >= entries_max || bytes.saturating_add(size) > bytes_max) {
+                self.commit(&batch).map_err(OpenError::FirstEntries)?;
+                batch.clear();
+                bytes = 0;
+            }
+            bytes = bytes.saturating_add(size);
+            let (_ticket, promise) = super::Ticket::new();
+            // The log's own entries are part of stopping and of taking rights away: they may use the reserve.
+            let submission = Submission { sealed, narrowing: true, promise };
+            batch.push(Writing { submission, twins: Vec::new() });
+        }
         self.commit(&batch).map(drop).map_err(OpenError::FirstEntries)
     }
 }

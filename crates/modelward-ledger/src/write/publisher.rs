@@ -75,6 +75,21 @@ pub(crate) struct Published {
     pub(crate) stack: TileStack,
 }
 
+impl PublishError {
+    /// Whether nothing is wrong but that the disk has no room.
+    pub(crate) fn is_full(&self) -> bool {
+        let source = match self {
+            Self::Write { source, .. }
+            | Self::Retire { source, .. }
+            | Self::Heads(source)
+            | Self::Sync(source)
+            | Self::Prepare(source) => source,
+            Self::Sign(_) | Self::Inconsistent { .. } | Self::Index(_) => return false,
+        };
+        matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+}
+
 impl Publisher {
     pub(crate) fn new(
         storage: Arc<dyn Storage>,

@@ -110,6 +110,11 @@ impl Pool {
         Ok(Some(Segment { number, file: self.storage.open(&path)?, reserved: true }))
     }
 
+    /// Whether a part of the reserve is gone, and could not be made again yet.
+    pub(crate) fn lacks_reserve(&self) -> bool {
+        self.state().reserved.len() < self.reserve
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         let state = self.state();
         state.ready.len() >= self.ahead && state.reserved.len() >= self.reserve

@@ -40,7 +40,7 @@ fn sequence(mut writer: Writer) {
     }
     if writer.shared.failure().is_none() {
         let run = writer.shared.sealer.boot.clone();
-        if let Err(error) = writer.write_own(EntryDraft::new(Kind::Stop, run)) {
+        if let Err(error) = writer.write_own(vec![EntryDraft::new(Kind::Stop, run)]) {
             writer.shared.fail(&error);
         }
     }

@@ -96,7 +96,7 @@ impl Hand {
     }
 
     pub(crate) fn stop(mut self) {
-        self.core.writer.write_own(EntryDraft::new(Kind::Stop, "run")).unwrap();
+        self.core.writer.write_own(vec![EntryDraft::new(Kind::Stop, "run")]).unwrap();
         assert!(self.publish() && self.sync());
     }
 

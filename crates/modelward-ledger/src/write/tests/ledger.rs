@@ -153,6 +153,44 @@ fn a_full_disk_keeps_the_reserve_for_what_takes_rights_away() {
 }
 
 #[test]
+fn a_restart_on_a_full_disk_opens_and_still_keeps_the_reserve() {
+    let disk = SimDisk::new();
+    let ledger = open(&disk, 1).unwrap();
+    while ledger.status().trouble.is_some() {
+        std::thread::yield_now();
+    }
+    published(&ledger, 1);
+    disk.fault(Fault::Full);
+    let filler = |ledger: &crate::Ledger| ledger.submit(Lane::Release, decision("filler")).unwrap().wait();
+    while filler(&ledger).is_ok() {}
+    let revocation = || EntryDraft::new(Kind::StateChange, "revoke").narrowing();
+    let revoked = ledger.submit(Lane::Control, revocation()).unwrap().wait().unwrap();
+    ledger.close();
+    let again = open(&disk, 2).unwrap();
+    assert_eq!(filler(&again), Err(LedgerFailed::NoSpace));
+    again.submit(Lane::Control, revocation()).unwrap().wait().unwrap();
+    // With room again everything goes on by itself, the checkpoint too.
+    disk.fault(Fault::None);
+    while filler(&again).is_err() {}
+    published(&again, revoked.index + 2);
+}
+
+#[test]
+fn many_intents_left_open_are_told_in_few_flushes() {
+    let disk = SimDisk::new();
+    let ledger = open(&disk, 1).unwrap();
+    for number in 0..200 {
+        ledger.submit(Lane::Control, decision(&format!("lost-{number}")).intent()).unwrap().wait().unwrap();
+    }
+    let crashed = disk.after_crash(0);
+    let before = crashed.operations();
+    let again = open(&crashed, 2).unwrap();
+    let spent = crashed.operations() - before;
+    assert_eq!(again.recovered().indeterminate, 200);
+    assert!(spent < 200, "{spent} changes of the disk to tell of 200 intents");
+}
+
+#[test]
 fn only_one_process_writes_a_ledger() {
     let disk = SimDisk::new();
     let ledger = open(&disk, 1).unwrap();
