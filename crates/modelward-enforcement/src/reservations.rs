@@ -234,7 +234,8 @@ fn spend(grant: &Grant, spent: Spent, wanted: Wanted) -> Result<(Spent, Option<u
         Some(max) => {
             let left = max.saturating_sub(spent.bytes);
             let enough = match wanted {
-                Wanted::AtMost(bytes) => (bytes <= left).then_some(bytes),
+                // Asking for nothing is still a use of the grant.
+                Wanted::AtMost(bytes) => (left > 0 && bytes <= left).then_some(bytes),
                 Wanted::Unknown { up_to } => (left > 0).then(|| left.min(up_to)),
             };
             Some(enough.ok_or_else(|| exhausted(Budget::Bytes { max, left }))?)

@@ -109,6 +109,8 @@ async fn bytes_are_bounded_by_what_is_left() {
     assert_eq!(second.bytes(), Some(30));
     second.begin();
     assert!(reservations.reserve(&grant, Wanted::Unknown { up_to: 1 }, NOW).await.is_err());
+    let nothing_left = reservations.reserve(&grant, Wanted::AtMost(0), NOW).await.map(drop);
+    assert!(nothing_left.is_err(), "who asks for no byte uses the grant all the same");
     first.settle(10);
     assert_eq!(reservations.spent(grant.id).bytes, 40);
 }
