@@ -24,8 +24,8 @@ use modelward_identity::softlock::Softlocks;
 use modelward_identity::token::{Issuer, Verifier};
 use modelward_ledger::entry::{EntryDraft, Resource, SubjectKind};
 use modelward_ledger::{Lane, Ledger, LedgerReader, LedgerSink as _};
-use modelward_seal::Digest;
 use modelward_seal::source::{Clock, Ids};
+use modelward_seal::{Digest, canonical};
 use modelward_store::{Commit, Moment, Recorded, StateChange, Store, StoreError};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -92,7 +92,7 @@ pub(crate) struct Changed {
     pub(crate) actor: Option<PrincipalRef>,
     /// A short word for the kind of change: `grant`, `revoke`, `apply`.
     pub(crate) what: &'static str,
-    /// Lines for readers of the ledger. No secret.
+    /// Lines for readers of the ledger, sealed in the entry. No secret.
     pub(crate) lines: Vec<String>,
     pub(crate) changes: Vec<StateChange>,
 }
@@ -194,6 +194,11 @@ impl ControlPlane {
 
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// How somebody is called in the ledger, where names and ids of people never stand in clear.
+    pub(crate) fn pseudonym(&self, who: impl std::fmt::Display) -> String {
+        self.ledger.pseudonym(&who.to_string())
     }
 
     pub(crate) fn reader(&self) -> LedgerReader {
@@ -345,7 +350,7 @@ impl ControlPlane {
     }
 }
 
-/// What the entry of a change says: a word, the first lines, and the digest of all of them.
+/// What the outbox keeps for the entry of a change: a word, the first lines, and the digest of all changes.
 fn detail(changed: &Changed) -> serde_json::Value {
     let shown: Vec<String> = changed
         .lines
@@ -384,11 +389,19 @@ fn draft(event: EventId, actor: Option<PrincipalRef>, detail: &serde_json::Value
         None => (SubjectKind::System, "modelward".to_owned()),
     };
     let what = detail.get("what").and_then(serde_json::Value::as_str).unwrap_or("change");
-    let draft = EntryDraft::state_change(event.to_string())
+    let mut draft = EntryDraft::state_change(event.to_string())
         .subject(kind, subject)
         .action(what)
-        .resource(Resource::new("platform", "platform"))
-        .detail("change", detail.clone());
+        .resource(Resource::new("platform", "platform"));
+    for key in ["count", "digest"] {
+        if let Some(value) = detail.get(key) {
+            draft = draft.detail(key, value.clone());
+        }
+    }
+    // The lines name people: they are sealed, so that they can be forgotten while the log stays whole.
+    if let Some(lines) = detail.get("lines").and_then(|lines| canonical::to_vec(lines).ok()) {
+        draft = draft.facts(lines);
+    }
     // What only takes away may use the reserve of the ledger; see `Lane::Control`.
     if matches!(what, "revoke" | "drop-grant" | "end-session" | "end-sessions" | "deactivate") {
         draft.narrowing()

@@ -120,8 +120,9 @@ fn remedy_hint(remedy: &Remedy) -> String {
         Remedy::Wait { until: None, .. } => "wait for the grant's time window".to_owned(),
         Remedy::StepUp { strength, max_age_seconds } => {
             format!(
-                "sign in again with {}, at most {max_age_seconds} s before",
-                crate::words::strength(*strength)
+                "sign in again with {}, at most {} before",
+                crate::words::strength(*strength),
+                crate::words::span(*max_age_seconds)
             )
         }
         Remedy::BoundCredential => "use a credential that is bound to its holder".to_owned(),

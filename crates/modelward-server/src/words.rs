@@ -29,6 +29,16 @@ pub(crate) const fn strength(level: u8) -> &'static str {
     }
 }
 
+/// `300` as `5 minutes`.
+pub(crate) fn span(seconds: u32) -> String {
+    match seconds {
+        1 => "1 second".to_owned(),
+        0..=119 => format!("{seconds} seconds"),
+        120..=7199 => format!("{} minutes", seconds / 60),
+        _ => format!("{} hours", seconds / 3600),
+    }
+}
+
 /// `pwd`, `otp` and the like as people call them.
 pub(crate) fn methods<T: AsRef<str>>(methods: impl IntoIterator<Item = T>) -> String {
     let words: Vec<String> = methods
@@ -63,9 +73,10 @@ pub(crate) fn obligation(obligation: &Obligation) -> ObligationView {
         }
         Obligation::AnswerBytes { max } => ("answer-bytes", format!("at most {max} bytes in one answer")),
         Obligation::Rate { per_minute } => ("rate", format!("at most {per_minute} requests a minute")),
-        Obligation::StepUp { strength: level, max_age_seconds } => {
-            ("step-up", format!("a sign-in with {}, at most {max_age_seconds} s old", strength(*level)))
-        }
+        Obligation::StepUp { strength: level, max_age_seconds } => (
+            "step-up",
+            format!("a sign-in with {}, at most {} old", strength(*level), span(*max_age_seconds)),
+        ),
         Obligation::Watermark => {
             ("watermark", "the answer carries a mark that names its requester".to_owned())
         }
@@ -94,7 +105,7 @@ pub(crate) fn remedy(remedy: &Remedy, snapshot: &Snapshot) -> RemedyView {
         }
         Remedy::StepUp { strength: level, max_age_seconds } => (
             "step-up",
-            format!("Sign in again with {}, at most {max_age_seconds} s before.", strength(*level)),
+            format!("Sign in again with {}, at most {} before.", strength(*level), span(*max_age_seconds)),
             Some("modelward login".to_owned()),
         ),
         Remedy::BoundCredential => {

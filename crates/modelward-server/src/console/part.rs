@@ -69,11 +69,6 @@ impl Mark {
     }
 }
 
-/// For sentences that name the audit right.
-pub const fn audit_mark() -> Mark {
-    Mark::allow(Privilege::Audit)
-}
-
 impl From<&MatrixMark> for Mark {
     fn from(mark: &MatrixMark) -> Self {
         Self { privilege: mark.privilege, state: mark.state, note: mark.note.clone() }

@@ -64,7 +64,7 @@ fn facts(facts: &[FactView], now: Timestamp) -> Vec<view::FactRow> {
         .collect()
 }
 
-fn trace(trace: Option<&TraceView>) -> Vec<view::Candidate> {
+fn candidates(trace: Option<&TraceView>) -> Vec<view::Candidate> {
     trace
         .into_iter()
         .flat_map(|trace| &trace.candidates)
@@ -85,6 +85,11 @@ fn trace(trace: Option<&TraceView>) -> Vec<view::Candidate> {
                 .collect(),
         })
         .collect()
+}
+
+/// Parts what mattered from the forbids that did not apply.
+fn parted(candidates: Vec<view::Candidate>) -> (Vec<view::Candidate>, Vec<view::Candidate>) {
+    candidates.into_iter().partition(|it| it.effect == "permit" || it.verdict != "not satisfied")
 }
 
 /// The text of each policy, with the lines lit that hold a clause which settled it: what was true of a forbid, what was
@@ -150,7 +155,7 @@ pub(crate) fn answer(answer: &CanAnswer, now: Timestamp) -> view::Answer {
     } else {
         question.at.strftime("%Y-%m-%d %H:%M UTC").to_string()
     };
-    let candidates = trace(answer.trace.as_ref());
+    let (trace, passed) = parted(candidates(answer.trace.as_ref()));
     view::Answer {
         allowed: answer.allowed,
         headline: if answer.allowed { "Yes." } else { "No." }.to_owned(),
@@ -166,8 +171,9 @@ pub(crate) fn answer(answer: &CanAnswer, now: Timestamp) -> view::Answer {
         remedies: remedies(&answer.remedies),
         obligations: answer.obligations.iter().map(|it| it.text.clone()).collect(),
         facts: facts(&answer.facts, now),
-        policies: policies(&answer.determining, &candidates),
-        trace: candidates,
+        policies: policies(&answer.determining, &trace),
+        trace,
+        passed,
         decision: IdChip::new(answer.decision.to_string()),
         revision: Count(answer.revision),
     }
@@ -176,7 +182,7 @@ pub(crate) fn answer(answer: &CanAnswer, now: Timestamp) -> view::Answer {
 pub(crate) fn decision(view: &DecisionView, now: Timestamp) -> view::Decision {
     let line = &view.line;
     let principal = principal_name(line.principal.as_ref());
-    let candidates = trace(view.trace.as_ref());
+    let (trace, passed) = parted(candidates(view.trace.as_ref()));
     let question = format!(
         "{principal} · {} · {} · {}",
         crate::question::in_words(line.action),
@@ -200,8 +206,9 @@ pub(crate) fn decision(view: &DecisionView, now: Timestamp) -> view::Decision {
         obligations: view.obligations.iter().map(|it| it.text.clone()).collect(),
         held_fields: view.held_fields.iter().map(ToString::to_string).collect(),
         facts: facts(&view.facts, now),
-        policies: policies(&view.determining, &candidates),
-        trace: candidates,
+        policies: policies(&view.determining, &trace),
+        trace,
+        passed,
         afterwards: view.outcome_entry.as_ref().map(|outcome| outcome.text.clone()),
         proof: proof(&view.ledger),
         revision: Count(view.revision),

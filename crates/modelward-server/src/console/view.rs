@@ -232,7 +232,10 @@ pub struct Answer {
     pub obligations: Vec<String>,
     pub facts: Vec<FactRow>,
     pub policies: Vec<PolicyRow>,
+    /// What settled it or came nearest.
     pub trace: Vec<Candidate>,
+    /// Forbids that did not apply.
+    pub passed: Vec<Candidate>,
     pub decision: IdChip,
     pub revision: Count,
 }
@@ -470,7 +473,10 @@ pub struct Decision {
     pub held_fields: Vec<String>,
     pub facts: Vec<FactRow>,
     pub policies: Vec<PolicyRow>,
+    /// What settled it or came nearest.
     pub trace: Vec<Candidate>,
+    /// Forbids that did not apply.
+    pub passed: Vec<Candidate>,
     pub afterwards: Option<String>,
     pub proof: Proof,
     pub revision: Count,

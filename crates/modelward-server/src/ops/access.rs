@@ -164,8 +164,8 @@ pub(crate) async fn can(
     let summary = Summary::default()
         .with("what", "can")
         .with("action", action)
-        .with("principal", principal)
-        .with("resource", &request.resource);
+        .with("principal", plane.pseudonym(principal))
+        .with("resource", resource.as_ref().map_or_else(|_| "nothing known".to_owned(), ToString::to_string));
     let asking = if own { Action::ReadSelf } else { Action::ReadAccess };
     let (request, pass) = plane.permit(caller, asking, asked_on, summary, request).await?;
     let id = pass.id();
@@ -180,7 +180,8 @@ pub(crate) async fn can(
         let asked = Request { principal, action, resource, facts };
         let decision = plane.would(&snapshot, &asked);
         // Whether a thing exists at all is for those who may ask about others.
-        let hidden = own && decision.covering.is_empty() && !decision.is_allow();
+        let auditor = plane.may(caller, Action::ExplainOthers, ResourceRef::Platform);
+        let hidden = !auditor && decision.covering.is_empty() && !decision.is_allow();
         let held: Vec<_> = decision.held_fields.iter().copied().collect();
         let trace = (!hidden).then(|| trace_view(&snapshot, &explain(&snapshot, &asked, &held)));
         Ok(CanAnswer {
@@ -236,13 +237,20 @@ fn addressed(sentence: &str, snapshot: &Snapshot, principal: PrincipalRef, own: 
         return sentence.to_owned();
     }
     let name = names::principal_view(snapshot, principal).name;
-    sentence
-        .replacen("You may", &format!("{name} may"), 1)
-        .replace("no grant of yours", "no grant of theirs")
-        .replace("your grant", "the grant")
-        .replace("your clearance", "their clearance")
-        .replace("you may not see", "they may not see")
-        .replace("a grant of your own", "a grant of their own")
+    // Word by word: "you" stands for whoever would ask, wherever the sentence or a policy's reason says it.
+    let words = sentence.split(' ').map(|word| {
+        let bare = word.trim_end_matches([',', '.', ';', ':']);
+        let tail = word.get(bare.len()..).unwrap_or_default();
+        let said = match bare {
+            "You" => name.as_str(),
+            "you" => "they",
+            "your" => "their",
+            "yours" => "theirs",
+            other => other,
+        };
+        format!("{said}{tail}")
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 pub(crate) fn policy_views(snapshot: &Snapshot, citations: &[Citation]) -> Vec<PolicyView> {
@@ -342,7 +350,7 @@ pub(crate) fn fact_views(snapshot: &Snapshot, request: &Request, hidden: bool) -
         confidence: confidence.to_owned(),
     };
     let mut views = vec![
-        plain("time", facts.now.to_string(), "clock", "proved"),
+        plain("time", facts.now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(), "clock", "proved"),
         plain("environment", facts.environment.to_string(), "inventory", "managed"),
         FactView {
             observed_at: Some(facts.session.authenticated_at),
@@ -412,7 +420,7 @@ pub(crate) async fn who_can(
     let resource = names::resource(&plane.snapshot(), &request.resource);
     let asked_on = *resource.as_ref().unwrap_or(&ResourceRef::Platform);
     let summary =
-        Summary::default().with("what", "who-can").with("action", action).with("resource", &request.resource);
+        Summary::default().with("what", "who-can").with("action", action).with("resource", asked_on);
     let (request, pass) = plane.permit(caller, Action::ReadAccess, asked_on, summary, request).await?;
     pass.carry_out(async move {
         resource?;

@@ -355,7 +355,7 @@ pub(crate) async fn end_all(
     caller: &Caller,
     name: &str,
 ) -> Result<Allowed<SessionsEnded>, Problem> {
-    let summary = Summary::default().with("person", name);
+    let summary = Summary::default().with("person", people::known_as(plane, name));
     let ((), pass) = plane.permit(caller, Action::EndSessions, ResourceRef::Platform, summary, ()).await?;
     pass.carry_out(async {
         let principal = PrincipalRef::Person(people::person_named(&plane.snapshot(), name)?);

@@ -275,7 +275,9 @@ pub(crate) async fn one(
     let (found, pass) = plane.permit(caller, action, ResourceRef::Platform, summary, found).await?;
     pass.carry_out(async move {
         let (index, entry) = found.ok_or_else(|| Problem::not_found("decision", &id.to_string()))?;
-        full(plane, index, entry, own).await
+        // Whoever may see others' decisions in full may see their own so.
+        let partly = own && !plane.may(caller, Action::ExplainOthers, ResourceRef::Platform);
+        full(plane, index, entry, partly).await
     })
     .await
 }
@@ -284,7 +286,7 @@ async fn full(
     plane: &Arc<ControlPlane>,
     index: u64,
     entry: Entry,
-    own: bool,
+    partly: bool,
 ) -> Result<DecisionView, Problem> {
     let request = request_of(plane, &entry);
     let present = plane.snapshot();
@@ -300,7 +302,8 @@ async fn full(
     };
     let again = request.as_ref().map(|request| plane.would(&then, request));
     // An own denial about a thing one may not know of tells nothing of the thing, then as now.
-    let hidden = own && !line.allowed && again.as_ref().is_none_or(|decision| decision.covering.is_empty());
+    let hidden =
+        partly && !line.allowed && again.as_ref().is_none_or(|decision| decision.covering.is_empty());
     let held = again.as_ref().map(|decision| decision.held_fields.iter().copied().collect::<Vec<_>>());
     let held = held.unwrap_or_default();
     let trace = request

@@ -305,9 +305,9 @@ pub(crate) async fn give(
     };
     let summary = Summary::default()
         .with("grant", grant.id)
-        .with("grantee", names::grantee_view(&snapshot, grantee).name)
+        .with("grantee", plane.pseudonym(grantee))
         .with("privilege", grant.privilege)
-        .with("scope", names::scope_view(&snapshot, scope).name)
+        .with("scope", scope)
         .with("dry_run", request.dry_run);
     let resource = names::governed(&snapshot, scope);
     let (grant, pass) = plane.permit(caller, Action::GrantAccess, resource, summary, grant).await?;
@@ -411,8 +411,7 @@ pub(crate) async fn revoke(
         Ok(found) => (Action::RevokeAccess, names::governed(&snapshot, found.grant.scope)),
         Err(_) => (Action::RevokeAccess, ResourceRef::Platform),
     };
-    let summary =
-        Summary::default().with("grant", id).with("reason", &request.reason).with("dry_run", request.dry_run);
+    let summary = Summary::default().with("grant", id).with("dry_run", request.dry_run);
     let (found, pass) = plane.permit(caller, action, resource, summary, found).await?;
     pass.carry_out(async {
         let found = found?;

@@ -122,8 +122,9 @@ pub(crate) async fn list(
 ) -> Result<Allowed<Page<LedgerEntryLine>>, Problem> {
     let summary = Summary::default().with("what", "entries");
     let ((), pass) = plane.permit(caller, Action::ReadLedger, ResourceRef::Platform, summary, ()).await?;
-    let reader = plane.reader();
+    let plane = Arc::clone(plane);
     pass.carry_out(blocking(move || {
+        let reader = plane.reader();
         let looked = u64::try_from(limit).unwrap_or(u64::MAX);
         let page = reader.search(before, limit, looked, |_, _| true)?;
         let mut items = Vec::new();
@@ -133,7 +134,7 @@ pub(crate) async fn list(
                 index: *index,
                 at: time_of(entry),
                 kind: kind(entry.kind).to_owned(),
-                summary: summary_of(entry),
+                summary: summary_of(&plane, entry),
                 leaf_hash: modelward_seal::merkle::leaf_hash(&bytes).to_string(),
             });
         }
@@ -157,17 +158,18 @@ pub(crate) struct LedgerEntryLine {
     pub(crate) leaf_hash: String,
 }
 
-fn summary_of(entry: &Entry) -> String {
+/// The lines of a change, as long as their key exists.
+fn lines_of(plane: &ControlPlane, entry: &Entry) -> Vec<String> {
+    let clear = entry.facts.as_ref().and_then(|facts| plane.ledger.open_facts(facts).ok().flatten());
+    clear.and_then(|clear| serde_json::from_slice(&clear).ok()).unwrap_or_default()
+}
+
+fn summary_of(plane: &ControlPlane, entry: &Entry) -> String {
     let text = |key: &str| entry.details.get(key).and_then(serde_json::Value::as_str);
-    let first_line = entry
-        .details
-        .get("change")
-        .and_then(|change| change.get("lines"))
-        .and_then(|lines| lines.get(0))
-        .and_then(serde_json::Value::as_str);
     match (entry.kind, &entry.rationale, &entry.action) {
-        (Kind::StateChange, _, Some(action)) => match first_line {
-            Some(line) => format!("{action}: {line}"),
+        (Kind::StateChange, _, Some(action)) => match lines_of(plane, entry).split_first() {
+            Some((line, [])) => format!("{action}: {line}"),
+            Some((line, rest)) => format!("{action}: {line}, and {} more", rest.len()),
             None => action.clone(),
         },
         (Kind::Outcome, _, _) => {

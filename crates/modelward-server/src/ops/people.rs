@@ -133,6 +133,14 @@ fn display_name(text: &str) -> Result<String, Problem> {
     Ok(text.to_owned())
 }
 
+/// How a person is called in the ledger.
+pub(crate) fn known_as(plane: &ControlPlane, name: &str) -> String {
+    match names::principal(&plane.snapshot(), name) {
+        Ok(principal) => plane.pseudonym(principal),
+        Err(_) => "nobody known".to_owned(),
+    }
+}
+
 /// A person by name, for whoever may manage people.
 pub(crate) fn person_named(snapshot: &Snapshot, text: &str) -> Result<PersonId, Problem> {
     match names::principal(snapshot, text)? {
@@ -148,7 +156,7 @@ pub(crate) async fn change(
     name: &str,
     change: PersonChange,
 ) -> Result<Allowed<PersonChanged>, Problem> {
-    let summary = Summary::default().with("person", name);
+    let summary = Summary::default().with("person", known_as(plane, name));
     let (change, pass) =
         plane.permit(caller, Action::ManagePeople, ResourceRef::Platform, summary, change).await?;
     pass.carry_out(async {
@@ -198,7 +206,7 @@ pub(crate) async fn invite(
     caller: &Caller,
     request: InviteRequest,
 ) -> Result<Allowed<Invited>, Problem> {
-    let summary = Summary::default().with("person", &request.name);
+    let summary = Summary::default().with("what", "invite");
     let (request, pass) =
         plane.permit(caller, Action::ManagePeople, ResourceRef::Platform, summary, request).await?;
     pass.carry_out(async {

@@ -222,3 +222,43 @@ async fn an_entry_is_proved_by_what_the_server_hands_out() {
     assert!(checkpoint.status.is_success() && checkpoint.text.starts_with("localhost/modelward\n"));
     assert_eq!(house.get("/api/v1/ledger/entries/999999", &dana).await.status, 404);
 }
+
+#[tokio::test]
+async fn no_person_is_named_in_clear_in_what_can_never_be_changed() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    house.furnish(&dana).await;
+    let femi = house.invited(&dana, "femi").await;
+    house.post("/api/v1/grants", &dana, grant(&house, "femi", "read-only", 24)).await.ok();
+    house.get("/api/v1/models/fraud", &femi).await.ok();
+    house.get("/api/v1/matrix", &femi).await;
+    let about_femi = json!({ "principal": "femi", "action": "predict", "resource": "fraud" });
+    house.post("/api/v1/can", &dana, about_femi).await.ok();
+    house.post("/api/v1/people/femi", &dana, json!({ "active": false })).await.ok();
+    let people: Vec<String> = house
+        .plane
+        .snapshot()
+        .people()
+        .flat_map(|it| [it.id.to_string(), it.name.to_string(), it.display_name.clone()])
+        .collect();
+    let size = house.get("/api/v1/ledger", &dana).await.ok()["size"].as_u64().unwrap();
+    for index in 0..size {
+        let entry = house.get(&format!("/api/v1/ledger/entries/{index}"), &dana).await.ok();
+        let text = entry["entry"].to_string();
+        for named in &people {
+            assert!(!text.contains(named.as_str()), "entry {index} names {named}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_about_somebody_else_speaks_of_them() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    house.furnish(&dana).await;
+    house.invited(&dana, "femi").await;
+    let asked = json!({ "principal": "femi", "action": "download weights", "resource": "fraud/3" });
+    let answer = house.post("/api/v1/can", &dana, asked).await.ok();
+    let sentence = answer["sentence"].as_str().unwrap();
+    assert!(sentence.starts_with("femi may not") && !sentence.to_lowercase().contains("you"), "{sentence}");
+}
