@@ -9,6 +9,7 @@ mod config;
 mod enrol;
 mod explain;
 mod grant;
+mod init;
 mod invite;
 mod key;
 mod ledger;
@@ -18,6 +19,7 @@ mod matrix;
 mod progress;
 mod reference;
 mod revoke;
+mod serve;
 mod time;
 mod token;
 mod view;
@@ -49,6 +51,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
+    Serve(serve::Args),
     Enrol(enrol::Args),
     Login(login::Args),
     Logout(logout::Args),
@@ -102,6 +106,8 @@ pub fn main() -> ExitCode {
 
 fn run(context: &Context, command: Command) -> Outcome {
     match command {
+        Command::Init(args) => init::run(context, args),
+        Command::Serve(args) => serve::run(context, &args),
         Command::Enrol(args) => enrol::run(context, &args),
         Command::Login(args) => login::run(context, args),
         Command::Logout(args) => logout::run(context, &args),

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -95,7 +96,7 @@ impl SystemClock {
 
 fn write_whole(file: &Path, content: &[u8]) -> io::Result<()> {
     let draft = file.with_extension("new");
-    let mut out = File::create(&draft)?;
+    let mut out = File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     out.write_all(content)?;
     out.sync_data()?;
     fs::rename(draft, file)

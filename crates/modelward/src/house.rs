@@ -44,6 +44,8 @@ pub struct House {
     pub ledger: Arc<Ledger>,
     pub reservations: Arc<Reservations>,
     pub bundle: Arc<Bundle>,
+    /// What checks the checkpoints of the ledger, as `name+id+base64`.
+    pub verifier_key: String,
 }
 
 /// Why a data directory cannot be made or opened.
@@ -100,13 +102,14 @@ impl House {
         let signer = checkpoint_signer(&keys, &config.ledger)?;
         let verifier = signer.verifier().map_err(HouseError::Origin)?;
         private::write(&home.join(VERIFIER_KEY_FILE), format!("{verifier}\n").as_bytes())?;
+        let verifier_key = verifier.to_string();
         let parts = ledger_parts(home, &keys, signer, &clock, &ids)?;
         private::make_folder(&home.join(LEDGER_FOLDER))?;
         let ledger = Ledger::create(&home.join(LEDGER_FOLDER), ledger_config(&config.ledger), parts)
             .map_err(HouseError::Ledger)?;
         let reservations =
             Reservations::create(&home.join(RESERVATIONS_FOLDER)).map_err(HouseError::Reservations)?;
-        Self::furnish(home, clock, ids, keys, ledger, reservations).await
+        Self::furnish(home, clock, ids, keys, ledger, reservations, verifier_key).await
     }
 
     /// Opens the data directory, and finishes what a crash interrupted.
@@ -123,13 +126,13 @@ impl House {
         let ids = Arc::new(SystemIds);
         let keys = KeyRing::open(&home.join(KEYS_FOLDER))?;
         let signer = checkpoint_signer(&keys, &config.ledger)?;
-        check_origin(home, &signer, &config.ledger)?;
+        let verifier_key = check_origin(home, &signer, &config.ledger)?;
         let parts = ledger_parts(home, &keys, signer, &clock, &ids)?;
         let ledger = Ledger::open(&home.join(LEDGER_FOLDER), ledger_config(&config.ledger), parts)
             .map_err(HouseError::Ledger)?;
         let reservations =
             Reservations::open(&home.join(RESERVATIONS_FOLDER)).map_err(HouseError::Reservations)?;
-        Self::furnish(home, clock, ids, keys, ledger, reservations).await
+        Self::furnish(home, clock, ids, keys, ledger, reservations, verifier_key).await
     }
 
     /// What is the same whether new or old: the database makes or moves on its schema itself.
@@ -140,6 +143,7 @@ impl House {
         keys: KeyRing,
         ledger: Ledger,
         reservations: Reservations,
+        verifier_key: String,
     ) -> Result<Self, HouseError> {
         let recovered = ledger.recovered();
         if recovered.unclean {
@@ -162,6 +166,7 @@ impl House {
             ledger: Arc::new(ledger),
             reservations: Arc::new(reservations),
             bundle,
+            verifier_key,
         })
     }
 
@@ -206,7 +211,7 @@ fn checkpoint_signer(keys: &KeyRing, config: &LedgerConfig) -> Result<SoftwareSi
 }
 
 /// A ledger that was renamed would sign checkpoints that nobody who knows it believes.
-fn check_origin(home: &Path, signer: &SoftwareSigner, config: &LedgerConfig) -> Result<(), HouseError> {
+fn check_origin(home: &Path, signer: &SoftwareSigner, config: &LedgerConfig) -> Result<String, HouseError> {
     let path = home.join(VERIFIER_KEY_FILE);
     let text = fs::read_to_string(&path).map_err(|source| HouseError::Io {
         doing: "read",
@@ -214,8 +219,9 @@ fn check_origin(home: &Path, signer: &SoftwareSigner, config: &LedgerConfig) -> 
         source,
     })?;
     let verifier = signer.verifier().map_err(HouseError::Origin)?;
-    if text.trim() == verifier.to_string() {
-        return Ok(());
+    let verifier_key = verifier.to_string();
+    if text.trim() == verifier_key {
+        return Ok(verifier_key);
     }
     let named = text.split('+').next().unwrap_or_default().to_owned();
     Err(HouseError::OtherOrigin { named, configured: config.origin.as_str().to_owned() })

@@ -108,8 +108,8 @@ settings! {
 
     /// Name of the ledger for ever: its checkpoints are signed under it. `modelward init` writes it; changing it later refuses to start.
     LEDGER_ORIGIN: Origin = "ledger.origin", Text("localhost/modelward");
-    /// Size of one write-ahead segment; two are always allocated ahead.
-    LEDGER_SEGMENT_SIZE: ByteSize = "ledger.segment_size", Text("64 MiB");
+    /// Size of one write-ahead segment. Seven are allocated from the start: one in use, two ahead, and four kept back so that a full disk cannot keep a revocation from being recorded.
+    LEDGER_SEGMENT_SIZE: ByteSize = "ledger.segment_size", Text("16 MiB");
 
     /// Name that authenticator apps show beside the account.
     LOGIN_ISSUER: Name = "login.issuer", Text("Modelward");

@@ -4,12 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use modelward_identity::token::{
     Issuer, KeyId, KeyIdError, KeySet, KeySetError, LEEWAY, Profile, SigningKey, SigningKeyError, Standing,
     Verifier, WrongProfile,
 };
 use modelward_seal::source::Ids;
+use modelward_server::wire::{KeyState, KeyView};
+use modelward_server::{Keeper, KeeperError};
 
 use crate::keys::{Key, KeyError, KeyRing, Purpose, State};
 
@@ -149,6 +153,50 @@ fn key_set(ring: &KeyRing, profile: Profile, now: Timestamp) -> Result<KeySet, T
         })
         .collect::<Result<Vec<_>, TokenKeyError>>()?;
     Ok(KeySet::new(listed)?)
+}
+
+impl Keeper for Keys {
+    fn keys(&self, now: Timestamp) -> Vec<KeyView> {
+        self.ring.list().iter().rev().map(|key| view(key, now)).collect()
+    }
+
+    fn rotate(&self, purpose: &str, at_once: bool, now: Timestamp) -> Result<(), KeeperError> {
+        let purpose = Purpose::named(purpose).ok_or_else(|| KeeperError::Unknown(purpose.to_owned()))?;
+        Ok(self.replace(purpose, at_once, now)?)
+    }
+
+    fn revoke(&self, key: &str, now: Timestamp) -> Result<(), KeeperError> {
+        Ok(self.end(key, now)?)
+    }
+}
+
+fn view(key: &Key, now: Timestamp) -> KeyView {
+    let (state, retires_at) = match key.state {
+        State::Active => (KeyState::Active, None),
+        State::Retiring { until } if now < until => (KeyState::Retiring, Some(until)),
+        State::Retiring { .. } | State::Revoked { .. } => (KeyState::Revoked, None),
+    };
+    KeyView {
+        id: key.id.clone(),
+        purpose: key.purpose.to_string(),
+        algorithm: key.purpose.algorithm().as_str().to_owned(),
+        state,
+        created_at: key.created_at,
+        retires_at,
+        public: key.public().map(|public| STANDARD.encode(public)),
+    }
+}
+
+impl From<TokenKeyError> for KeeperError {
+    fn from(error: TokenKeyError) -> Self {
+        match error {
+            TokenKeyError::Ring(KeyError::Unknown(id)) => Self::Unknown(id),
+            TokenKeyError::Ring(
+                refused @ (KeyError::Fixed(_) | KeyError::LastActive(_) | KeyError::AlreadyRevoked(_)),
+            ) => Self::Refused(refused.to_string()),
+            other => Self::Storage(Box::new(other)),
+        }
+    }
 }
 
 impl fmt::Debug for Keys {

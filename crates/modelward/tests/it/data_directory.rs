@@ -50,7 +50,7 @@ fn nobody_else_can_read_what_is_in_it() {
         files_below(&stage.path("data/keys")).into_iter().chain(files_below(&stage.path("data/state")))
     {
         let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
-        assert!(mode & 0o077 == 0 || file.ends_with("clock"), "{} has mode {mode:o}", file.display());
+        assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", file.display());
     }
     std::fs::set_permissions(stage.path("data"), std::fs::Permissions::from_mode(0o755)).unwrap();
     assert!(matches!(run(House::open(&config)), Err(HouseError::Private(_))));

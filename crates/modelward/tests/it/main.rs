@@ -6,4 +6,5 @@ mod api_commands;
 mod command_line;
 mod data_directory;
 mod reference;
+mod serving;
 mod stage;

@@ -36,6 +36,8 @@ impl Stage {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_modelward"));
         command.args(args).current_dir(self.folder.path()).env_clear().env("HOME", self.folder.path());
+        // Seven segments are filled with zeros for each installation.
+        command.env("MODELWARD_LEDGER_SEGMENT_SIZE", "1 MiB");
         command
     }
 

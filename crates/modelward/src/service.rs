@@ -1,0 +1,255 @@
+//! The whole system in one process: both planes on one ledger, one state and one clock.
+
+mod reload;
+mod well;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use modelward_decision::vocabulary::Name;
+use modelward_enforcement::Observer;
+use modelward_gateway::{Bounds, Gateway, GatewayConfig, Limits, Segments};
+use modelward_seal::source::Clock as _;
+use modelward_server::{ControlPlane, Settings, StartError, TotpKey};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::config::{Config, Environment};
+use crate::house::{House, HouseError, Keys, TokenKeyError};
+use crate::keys::{KeyError, Purpose};
+use crate::listener;
+use crate::metrics::Metrics;
+use crate::tls::{Certificate, CertificateError};
+use crate::upstreams::{self, UpstreamSetupError};
+
+pub use reload::Reload;
+
+/// The system at work. Dropping it cuts everything; [`Service::stop`] ends it in order.
+#[derive(Debug)]
+pub struct Service {
+    /// Where the control plane listens.
+    pub control: SocketAddr,
+    /// Where the gateway listens.
+    pub gateway: SocketAddr,
+    /// How others name the two.
+    pub control_url: String,
+    pub gateway_url: String,
+    pub plane: Arc<ControlPlane>,
+    pub reload: Reload,
+    house: House,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+    drain: Duration,
+}
+
+/// Why the system does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    #[error(transparent)]
+    House(#[from] HouseError),
+    #[error("cannot listen on `{address}` for the {who}")]
+    Listen {
+        who: &'static str,
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    #[error(transparent)]
+    Upstream(#[from] UpstreamSetupError),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    #[error("the token keys cannot be used")]
+    TokenKeys(#[from] TokenKeyError),
+    #[error("the control plane does not start")]
+    Control(#[from] StartError),
+    #[error("the gateway does not start")]
+    Gateway(#[source] modelward_decision::vocabulary::NameError),
+}
+
+impl Service {
+    /// Opens the data directory and serves both planes.
+    ///
+    /// # Errors
+    /// A part of the system cannot be opened, bound or read.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub async fn start(config: &Config, environment: &Environment) -> Result<Self, ServiceError> {
+        let certificates = [&config.control.tls, &config.gateway.tls]
+            .map(|files| files.clone().map(Certificate::read).transpose().map(|read| read.map(Arc::new)));
+        let [control_certificate, gateway_certificate] = certificates;
+        let (control_certificate, gateway_certificate) = (control_certificate?, gateway_certificate?);
+        let (upstreams, credentials) = upstreams::build(&config.upstreams, environment)?;
+        let (control_listener, control) = bind("control plane", config.control.listen).await?;
+        let (gateway_listener, gateway) = bind("gateway", config.gateway.listen).await?;
+        let (control_url, gateway_url) = (config.control.url(control), config.gateway.url(gateway));
+
+        let house = House::open(config).await?;
+        let metrics = Arc::new(Metrics::new());
+        let keys = Arc::new(token_keys(&house, &control_url, &gateway_url)?);
+        let plane =
+            control_plane(&house, config, &keys, &control_url, &gateway_url, Arc::<Metrics>::clone(&metrics))
+                .await?;
+        let data_plane = Gateway::new(modelward_gateway::Parts {
+            config: gateway_config(config),
+            enforcer: plane.enforcer().clone(),
+            verifier: Arc::clone(&keys.access),
+            upstreams,
+            observer: metrics.clone(),
+        })
+        .map_err(ServiceError::Gateway)?;
+
+        let stop = CancellationToken::new();
+        let well = well::Well::new(&plane, &house, metrics, stop.clone());
+        let reload = Reload::new(
+            [control_certificate.as_ref(), gateway_certificate.as_ref()],
+            credentials,
+            data_plane.clone(),
+        );
+        let api = modelward_server::router(Arc::clone(&plane), Router::new());
+        let router = well.router().fallback_service(api);
+        let control_tls = control_certificate.as_deref().map(Certificate::tls);
+        let gateway_tls = gateway_certificate.as_deref().map(Certificate::tls);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(listener::serve(
+            control_listener,
+            control_tls,
+            router,
+            config.drain_timeout,
+            stop.clone().cancelled_owned(),
+        ));
+        let stopped = stop.clone().cancelled_owned();
+        tasks.spawn(async move { data_plane.serve(gateway_listener, gateway_tls, stopped).await });
+        tasks.spawn(reload.clone().watch(stop.clone()));
+        tasks.spawn(clock::keep_mark(Arc::clone(&house.clock), stop.clone().cancelled_owned()));
+        tracing::info!(control = control_url, gateway = gateway_url, "ready");
+        let drain = config.drain_timeout;
+        Ok(Self { control, gateway, control_url, gateway_url, plane, reload, house, stop, tasks, drain })
+    }
+
+    /// Ends when a part of the system ends that should not.
+    pub async fn failed(&mut self) {
+        let ended = self.tasks.join_next().await;
+        tracing::error!(outcome = ?ended, "a part of the system ended by itself");
+    }
+
+    /// Takes nothing new, lets requests under way finish, closes everything.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        // The listeners bound their own drain; this is the bound of the bound.
+        if tokio::time::timeout(self.drain + Duration::from_secs(5), ended).await.is_err() {
+            tracing::warn!("a listener did not stop in time");
+            self.tasks.shutdown().await;
+        }
+        drop(self.plane);
+        self.house.close().await;
+    }
+}
+
+async fn bind(who: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceError> {
+    let failed = |source| ServiceError::Listen { who, address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// The keys of tokens, for the addresses of this installation.
+pub(crate) fn token_keys(house: &House, control_url: &str, gateway_url: &str) -> Result<Keys, TokenKeyError> {
+    let now = house.clock.now();
+    Keys::new(
+        Arc::clone(&house.keys),
+        Arc::<clock::SystemIds>::clone(&house.ids),
+        control_url,
+        gateway_url,
+        now,
+    )
+}
+
+/// A control plane over an open house.
+pub(crate) async fn control_plane(
+    house: &House,
+    config: &Config,
+    keys: &Arc<Keys>,
+    control_url: &str,
+    gateway_url: &str,
+    observer: Arc<dyn Observer>,
+) -> Result<Arc<ControlPlane>, ServiceError> {
+    let segments = Segments::new(config.networks.iter().cloned());
+    let mut names: Vec<Name> = config.networks.iter().map(|(_, name)| name.clone()).collect();
+    names.sort();
+    names.dedup();
+    let plane = ControlPlane::start(modelward_server::Parts {
+        store: house.store.clone(),
+        ledger: Arc::clone(&house.ledger),
+        reservations: Arc::clone(&house.reservations),
+        bundle: Arc::clone(&house.bundle),
+        observer,
+        clock: Arc::<clock::SystemClock>::clone(&house.clock),
+        ids: Arc::<clock::SystemIds>::clone(&house.ids),
+        issuer: Arc::clone(&keys.issuer),
+        verifier: Arc::clone(&keys.control),
+        keeper: Arc::<Keys>::clone(keys),
+        totp_key: TotpKey::new(house.keys.active(Purpose::Totp)?.secret().clone()),
+        settings: Settings {
+            external_url: control_url.to_owned(),
+            gateway_audience: gateway_url.to_owned(),
+            issuer_name: config.issuer_name.clone(),
+            segment_of: Arc::new(move |address| segments.of(address).cloned()),
+            segments: names,
+            ledger_verifier_key: house.verifier_key.clone(),
+        },
+    })
+    .await?;
+    Ok(plane)
+}
+
+fn gateway_config(config: &Config) -> GatewayConfig {
+    let bounds = &config.gateway_bounds;
+    GatewayConfig {
+        limits: Limits {
+            connections: bounds.connections,
+            handshake: bounds.head_timeout,
+            head: bounds.head_timeout,
+            body_bytes: bounds.body.in_memory(),
+            body: bounds.body_timeout,
+            request: bounds.request_timeout,
+            stream: bounds.stream_timeout,
+            answer_bytes: bounds.answer.in_memory(),
+            event_bytes: bounds.event.in_memory(),
+            h2_streams: bounds.h2_streams,
+            drain: config.drain_timeout,
+            ..Limits::default()
+        },
+        bounds: Bounds {
+            choices: bounds.choices.into(),
+            tokens: bounds.tokens.into(),
+            alternatives: bounds.alternatives.into(),
+        },
+        segments: Segments::new(config.networks.iter().cloned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Loaded;
+
+    #[test]
+    fn the_defaults_of_the_configuration_are_those_of_the_gateway() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("modelward.toml");
+        std::fs::write(&file, "").unwrap();
+        let config = Loaded::read(&file, &Environment::default()).unwrap().config;
+        let made = gateway_config(&config);
+        assert_eq!(made.limits, Limits::default());
+        assert_eq!(made.bounds, Bounds::default());
+    }
+}

@@ -1,0 +1,253 @@
+//! The system as an operator runs it: init, serve, signals, kill.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use jiff::Timestamp;
+use modelward_identity::totp::TotpSecret;
+use serde_json::Value;
+
+use crate::stage::{Said, Stage};
+
+const PASSWORD: &str = "seven unlikely brown kettles";
+
+/// `modelward serve`, until it is told to stop or dropped.
+struct Serving {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    control: String,
+    gateway: String,
+}
+
+impl Serving {
+    fn start(stage: &Stage, variables: &[(&str, &str)]) -> Self {
+        let mut command = stage.command(&["serve", "--config", "data/modelward.toml"]);
+        command
+            .env("MODELWARD_CONTROL_LISTEN", "127.0.0.1:0")
+            .env("MODELWARD_GATEWAY_LISTEN", "127.0.0.1:0")
+            .envs(variables.iter().copied())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut serving = Self {
+            stderr: BufReader::new(child.stderr.take().unwrap()),
+            child,
+            control: String::new(),
+            gateway: String::new(),
+        };
+        serving.control = serving.line_after("control plane and console: ");
+        serving.gateway = serving.line_after("gateway: ");
+        serving
+    }
+
+    /// What follows this text on the line that begins with it.
+    fn line_after(&mut self, beginning: &str) -> String {
+        self.line_with(|line| line.strip_prefix(beginning).map(str::to_owned))
+    }
+
+    fn line_with(&mut self, found: impl Fn(&str) -> Option<String>) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.stderr.read_line(&mut line).unwrap() > 0, "it ended before it said so");
+            if let Some(found) = found(line.trim_end()) {
+                return found;
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let told = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
+
+fn init(stage: &Stage) -> String {
+    let said = stage.run(&["init", "dana", "--data-dir", "data"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    said.stdout.trim().to_owned()
+}
+
+/// Enrols and signs in as a script would.
+fn enrol(stage: &Stage, server: &str, code: &str) -> Said {
+    let mut child = stage
+        .command(&["enrol", "--stdin", "--server", server])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    writeln!(stdin, "{code}").unwrap();
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let started: Value = serde_json::from_str(&line).unwrap();
+    let secret = secret_of(started.get("secret").and_then(Value::as_str).unwrap());
+    writeln!(stdin, "{PASSWORD}").unwrap();
+    writeln!(stdin, "{}", secret.code(now())).unwrap();
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let enrolled: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(enrolled.get("recovery_codes").and_then(Value::as_array).unwrap().len(), 10);
+    assert!(child.wait().unwrap().success());
+    // A code counts once, so that of the next half minute is used, which counts already.
+    let next = secret.code(now() + jiff::SignedDuration::from_secs(30));
+    let args = ["login", "dana", "--server", server, "--password-stdin", "--totp", &next];
+    stage.run_with(&args, &format!("{PASSWORD}\n"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a code for a process that has the real clock")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+fn secret_of(base32: &str) -> TotpSecret {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut bytes = Vec::new();
+    let (mut held, mut bits) = (0_u32, 0);
+    for digit in base32.bytes() {
+        let value = ALPHABET.iter().position(|known| *known == digit).unwrap();
+        held = held << 5 | u32::try_from(value).unwrap();
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from(held >> bits & 0xff).unwrap());
+        }
+    }
+    TotpSecret::from_bytes(&bytes).unwrap()
+}
+
+#[test]
+fn from_nothing_to_a_recorded_decision() {
+    let stage = Stage::new();
+    let code = init(&stage);
+    assert_eq!(stage.run(&["init", "erin", "--data-dir", "data"]).code, 1, "init works once");
+
+    let mut serving = Serving::start(&stage, &[]);
+    let signed_in = enrol(&stage, &serving.control, &code);
+    assert_eq!(signed_in.code, 0, "{}", signed_in.stderr);
+    assert!(stage.run(&["whoami"]).stdout.contains("govern"));
+
+    stage.write("risk.toml", "[[project]]\nname = 'risk'\n[[model]]\nname = 'fraud'\nproject = 'risk'\n");
+    assert_eq!(stage.run(&["apply", "-f", "risk.toml", "--yes"]).code, 0);
+    let again = stage.run(&["apply", "-f", "risk.toml"]);
+    assert_eq!((again.code, again.stderr.as_str()), (0, "nothing to change\n"));
+
+    let denied = stage.run(&["can", "me", "download weights", "fraud", "--json"]);
+    assert_eq!(denied.code, 3);
+    let answer: Value = serde_json::from_str(&denied.stdout).unwrap();
+    assert_eq!(answer["allowed"], false);
+    let decision = answer["decision"].as_str().unwrap();
+    assert_eq!(stage.run(&["explain", decision]).code, 0);
+
+    let rotated = stage.run(&["key", "rotate", "control-token"]);
+    assert_eq!(rotated.code, 0, "{}", rotated.stderr);
+    assert!(rotated.stdout.contains("retiring until"));
+    let kept = stage.run(&["key", "rotate", "checkpoint"]);
+    assert_eq!(kept.code, 3, "{}", kept.stderr);
+
+    serving.signal("-TERM");
+    assert_eq!(serving.exit_code(), Some(0));
+    let verified = stage.run(&["ledger", "verify", "data/ledger", "--entries"]);
+    assert_eq!(verified.code, 0, "{}", verified.stdout);
+}
+
+#[test]
+fn after_a_kill_it_starts_again_by_itself() {
+    let stage = Stage::new();
+    let code = init(&stage);
+    let mut serving = Serving::start(&stage, &[]);
+    assert_eq!(enrol(&stage, &serving.control, &code).code, 0);
+    serving.signal("-KILL");
+    assert_eq!(serving.exit_code(), None);
+
+    let mut serving = Serving::start(&stage, &[]);
+    let whoami = stage.run(&["whoami", "--server", &serving.control]);
+    assert_eq!(whoami.code, 4, "another port is another server to the command line: {}", whoami.stderr);
+    serving.signal("-INT");
+    assert_eq!(serving.exit_code(), Some(0));
+    assert_eq!(stage.run(&["ledger", "verify", "data/ledger", "--entries"]).code, 0);
+}
+
+#[test]
+fn probes_and_metrics_answer() {
+    let stage = Stage::new();
+    init(&stage);
+    let serving = Serving::start(&stage, &[]);
+    for (url, path, expected) in [
+        (&serving.control, "/healthz/live", "alive"),
+        (&serving.control, "/healthz/ready", "ready"),
+        (&serving.control, "/metrics", "modelward_ledger_healthy 1"),
+        (&serving.gateway, "/healthz/ready", "ok"),
+    ] {
+        let answer = get(url, path);
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(expected), "{path}: {answer}");
+    }
+}
+
+fn get(url: &str, path: &str) -> String {
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_second_process_on_the_same_data_is_refused() {
+    let stage = Stage::new();
+    init(&stage);
+    let _serving = Serving::start(&stage, &[]);
+    let second = stage
+        .command(&["serve", "--config", "data/modelward.toml"])
+        .env("MODELWARD_CONTROL_LISTEN", "127.0.0.1:0")
+        .env("MODELWARD_GATEWAY_LISTEN", "127.0.0.1:0")
+        .output()
+        .unwrap();
+    let said = Said::from(&second);
+    assert_eq!(said.code, 1);
+    assert!(said.stderr.contains("hint: is another `modelward serve` running on it?"), "{}", said.stderr);
+}
+
+#[test]
+fn a_certificate_is_renewed_under_way() {
+    let stage = Stage::new();
+    init(&stage);
+    let write_certificate = |folder: &Path| {
+        let made =
+            rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+        std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    };
+    write_certificate(&stage.path("data"));
+    let variables =
+        [("MODELWARD_CONTROL_TLS_CERTIFICATE", "cert.pem"), ("MODELWARD_CONTROL_TLS_KEY", "key.pem")];
+    let mut serving = Serving::start(&stage, &variables);
+    assert!(serving.control.starts_with("https://"));
+    std::fs::copy(stage.path("data/cert.pem"), stage.path("first.pem")).unwrap();
+
+    let login = |server: &str, ca: &str| {
+        let args = ["login", "dana", "--server", server, "--ca", ca, "--password-stdin", "--totp", "000000"];
+        stage.run_with(&args, "not the password\n")
+    };
+    // Whatever a stranger is told, the handshake is behind them.
+    let shaken = |said: &Said| !said.stderr.contains("failed to reach");
+    assert!(shaken(&login(&serving.control, "first.pem")));
+    write_certificate(&stage.path("data"));
+    serving.signal("-HUP");
+    serving.line_with(|line| line.contains("the certificate was read again").then(String::new));
+    assert!(!shaken(&login(&serving.control, "first.pem")), "the certificate before is shown no more");
+    assert!(shaken(&login(&serving.control, "data/cert.pem")));
+}
