@@ -9,7 +9,8 @@ use crate::answer::owned;
 use crate::disclose::{Duties, Lens};
 use crate::json::Scanner;
 use crate::recognise::form::Rewrite;
-use crate::recognise::{Bound, Recognised, open_inference};
+use crate::recognise::open_inference::{self, Scores};
+use crate::recognise::{Bound, Recognised};
 use crate::refusal::{Reason, Refusal};
 use crate::routes::Call;
 use crate::strict::push_segment;
@@ -37,9 +38,9 @@ pub(crate) fn build(
     duties: Duties,
     alternatives_max: u64,
 ) -> Outgoing {
-    let holds_scores = held.contains(&open_inference::SCORES);
+    let scores = Scores::of(&held, duties.top_k);
     let released = match recognised.call {
-        Call::Infer => open_inference::released(&recognised.outputs, &bound.version, holds_scores),
+        Call::Infer => open_inference::released(&recognised.outputs, &bound.version, scores),
         _ => None,
     };
     let top_k = duties.top_k.map_or(alternatives_max, |k| u64::from(k).min(alternatives_max));
@@ -54,7 +55,7 @@ pub(crate) fn build(
         Call::Infer => {
             if let Some(names) = &released {
                 append(&mut body, "outputs", |out| {
-                    open_inference::write_outputs(out, &recognised.outputs, names, holds_scores);
+                    open_inference::write_outputs(out, &recognised.outputs, names, scores);
                 });
             }
         }

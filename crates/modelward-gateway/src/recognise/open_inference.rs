@@ -145,20 +145,47 @@ pub(super) fn asks_raw_scores(outputs: &[OutputAsk], version: &Version) -> bool 
     if outputs.is_empty() { version.label_outputs.is_empty() } else { outputs.iter().any(is_more) }
 }
 
-/// The names that may travel, given what is held. None means all: scores are held and no name was given.
+/// How much of what stands behind labels may travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scores {
+    /// Labels only.
+    None,
+    /// At most so many classes with their scores, where the caller asks for classes. A whole tensor of scores holds
+    /// more alternatives than that, so it stays behind.
+    Classes(u16),
+    All,
+}
+
+impl Scores {
+    pub(crate) fn of(held: &BTreeSet<Field>, top_k: Option<u16>) -> Self {
+        match (held.contains(&Field::RawScores), top_k) {
+            (false, _) => Self::None,
+            (true, Some(classes)) => Self::Classes(classes),
+            (true, None) => Self::All,
+        }
+    }
+}
+
+/// The names that may travel. None means all: scores are held and no name was given.
 pub(crate) fn released<'a>(
     outputs: &'a [OutputAsk],
     version: &'a Version,
-    holds_scores: bool,
+    scores: Scores,
 ) -> Option<BTreeSet<&'a str>> {
     let labels = || version.label_outputs.iter().map(String::as_str);
     if outputs.is_empty() {
-        let asks_all = holds_scores && version.label_outputs.is_empty();
+        let asks_all = scores == Scores::All && version.label_outputs.is_empty();
         return if asks_all { None } else { Some(labels().collect()) };
     }
-    let named = outputs.iter().map(|output| output.name.as_str());
-    let kept: BTreeSet<&str> =
-        named.filter(|name| holds_scores || version.label_outputs.contains(*name)).collect();
+    let is_kept = |output: &&OutputAsk| {
+        version.label_outputs.contains(&output.name)
+            || match scores {
+                Scores::None => false,
+                Scores::Classes(_) => output.classification.is_some(),
+                Scores::All => true,
+            }
+    };
+    let kept: BTreeSet<&str> = outputs.iter().filter(is_kept).map(|output| output.name.as_str()).collect();
     // Everything asked for was stripped: the plain answer is what is left.
     Some(if kept.is_empty() { labels().collect() } else { kept })
 }
@@ -168,7 +195,7 @@ pub(crate) fn write_outputs(
     out: &mut Vec<u8>,
     outputs: &[OutputAsk],
     released: &BTreeSet<&str>,
-    holds_scores: bool,
+    scores: Scores,
 ) {
     out.push(b'[');
     for (place, name) in released.iter().enumerate() {
@@ -179,7 +206,11 @@ pub(crate) fn write_outputs(
         write_text(out, name);
         let asked = outputs.iter().find(|output| output.name == *name);
         let content_type = asked.and_then(|output| output.content_type.as_deref());
-        let classification = asked.and_then(|output| output.classification).filter(|_| holds_scores);
+        let classification = asked.and_then(|output| output.classification).and_then(|count| match scores {
+            Scores::None => None,
+            Scores::Classes(max) => Some(count.min(u64::from(max))),
+            Scores::All => Some(count),
+        });
         if content_type.is_some() || classification.is_some() {
             out.extend_from_slice(b",\"parameters\":{");
             if let Some(count) = classification {
@@ -217,6 +248,3 @@ pub(crate) fn write_parameters(out: &mut Vec<u8>, raw: &str) -> bool {
     out.push(b'}');
     true
 }
-
-/// The field an output beyond labels needs.
-pub(crate) const SCORES: Field = Field::RawScores;

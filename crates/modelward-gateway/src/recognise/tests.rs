@@ -4,6 +4,7 @@ use modelward_decision::vocabulary::{ModelId, Name, VersionId};
 use super::*;
 use form::{Form, Rewrite};
 use modelward_decision::inventory::Version;
+use open_inference::Scores;
 
 /// Reads `body` by the form of `call`; shows the asks and what would be forwarded to whoever holds `held`.
 fn read(call: Call, body: &str, held: &[Field]) -> String {
@@ -221,16 +222,17 @@ fn outputs_of(labels: &[&str], outputs: &str) -> String {
         Ok(asked) => asked,
         Err(refusal) => return format!("{}\n", refusal.message),
     };
-    let shown = |holds: bool| match open_inference::released(&asked, &version, holds) {
+    let shown = |scores: Scores| match open_inference::released(&asked, &version, scores) {
         None => "everything".to_owned(),
         Some(names) => {
             let mut out = Vec::new();
-            open_inference::write_outputs(&mut out, &asked, &names, holds);
+            open_inference::write_outputs(&mut out, &asked, &names, scores);
             String::from_utf8(out).unwrap()
         }
     };
     let asks = open_inference::asks_raw_scores(&asked, &version);
-    format!("asks {asks}; without {}; with {}\n", shown(false), shown(true))
+    let (without, two, with) = (shown(Scores::None), shown(Scores::Classes(2)), shown(Scores::All));
+    format!("asks {asks}; without {without}; two classes {two}; with {with}\n")
 }
 
 #[test]
@@ -250,15 +252,15 @@ fn only_labels_travel_unless_scores_are_held() {
         outputs_of(&[], "[]"),
     ];
     expect![[r#"
-        asks false; without [{"name":"predict"}]; with [{"name":"predict"}]
-        asks false; without [{"name":"predict"}]; with [{"name":"predict"}]
-        asks true; without [{"name":"predict"}]; with [{"name":"predict_proba"}]
-        asks true; without [{"name":"predict"}]; with [{"name":"predict"},{"name":"predict_proba"}]
-        asks true; without [{"name":"predict"}]; with [{"name":"predict","parameters":{"classification":3}}]
-        asks false; without [{"name":"predict","parameters":{"content_type":"np"}}]; with [{"name":"predict","parameters":{"content_type":"np"}}]
+        asks false; without [{"name":"predict"}]; two classes [{"name":"predict"}]; with [{"name":"predict"}]
+        asks false; without [{"name":"predict"}]; two classes [{"name":"predict"}]; with [{"name":"predict"}]
+        asks true; without [{"name":"predict"}]; two classes [{"name":"predict"}]; with [{"name":"predict_proba"}]
+        asks true; without [{"name":"predict"}]; two classes [{"name":"predict"}]; with [{"name":"predict"},{"name":"predict_proba"}]
+        asks true; without [{"name":"predict"}]; two classes [{"name":"predict","parameters":{"classification":2}}]; with [{"name":"predict","parameters":{"classification":3}}]
+        asks false; without [{"name":"predict","parameters":{"content_type":"np"}}]; two classes [{"name":"predict","parameters":{"content_type":"np"}}]; with [{"name":"predict","parameters":{"content_type":"np"}}]
         an output is named twice
         each of `outputs` needs a name, and `classification` a whole number
-        asks true; without []; with everything
+        asks true; without []; two classes []; with everything
     "#]]
     .assert_eq(&lines.concat());
 }

@@ -11,5 +11,6 @@ mod failing;
 mod recognising;
 mod rig;
 mod rows;
+mod secrecy;
 mod strictness;
 mod tls;
