@@ -119,7 +119,7 @@ impl Writer<'_> {
             pending.insert(&mut transaction).await?;
         }
         check(&mut transaction, bodies.iter().map(|(record, _)| record)).await?;
-        let revision = step.revision(&mut transaction).await?;
+        let revision = step.revision();
         sqlx::query(
             "INSERT INTO outbox (event, sequence, actor, at, detail, digest, revision_committed,
                                  ledger_index, ledgered_at, revision_ledgered)
@@ -170,7 +170,7 @@ impl Writer<'_> {
             }
         }
         credential::release(&mut transaction, event, step.at).await?;
-        let revision = step.revision(&mut transaction).await?;
+        let revision = step.revision();
         sqlx::query("DELETE FROM pending WHERE event = $1")
             .bind(event.to_string())
             .execute(&mut *transaction)
@@ -311,6 +311,8 @@ struct Step {
     /// Never before the step before, whatever the caller's clock says.
     at: Timestamp,
     before: i64,
+    /// No other event waits for the ledger, so nothing has to be weighed against what is on its way.
+    alone: bool,
     stamp: Option<Stamp>,
     changes: Vec<Change>,
 }
@@ -323,18 +325,25 @@ impl Step {
         phase: Phase,
     ) -> Result<Self, StoreError> {
         let row = sqlx::query("SELECT number, at FROM revision ORDER BY number DESC LIMIT 1")
-            .fetch_optional(connection)
+            .fetch_optional(&mut *connection)
             .await
             .doing("read the last revision")?;
+        let other = sqlx::query("SELECT event FROM pending WHERE event <> $1 LIMIT 1")
+            .bind(event.to_string())
+            .fetch_optional(connection)
+            .await
+            .doing("look for other pending events")?;
         let (before, at) = match row {
             Some(row) => (number(&row, 0)?, at.max(crate::sql::time(&row, 1)?)),
             None => (0, at),
         };
-        Ok(Self { event, phase, at, before, stamp: None, changes: Vec::new() })
+        let alone = other.is_none();
+        Ok(Self { event, phase, at, before, alone, stamp: None, changes: Vec::new() })
     }
 
-    async fn revision(&self, _connection: &mut AnyConnection) -> Result<i64, StoreError> {
-        Ok(self.stamp.map_or(self.before, |stamp| stamp.revision))
+    /// The revision in force after the step.
+    fn revision(&self) -> i64 {
+        self.stamp.map_or(self.before, |stamp| stamp.revision)
     }
 
     async fn stamp(&mut self, connection: &mut AnyConnection) -> Result<Stamp, StoreError> {
@@ -370,10 +379,12 @@ impl Step {
                 let Some((key, after)) = record.into_item() else { return Ok(()) };
                 match (&after, gone_unseen) {
                     (Some(Item::Grant(grant)), _) => {
-                        let id = grant.id.to_string();
-                        if grants::ever(connection, &id).await? || exists(connection, &key).await? {
+                        let pending = !self.alone && exists(connection, &key).await?;
+                        if pending || grants::ever(connection, &key.id).await? {
                             return Err(CommitError::GrantExists(grant.id));
                         }
+                        // What never was narrows nothing.
+                        return Ok(());
                     }
                     (Some(Item::Bootstrap(state)), _) => {
                         let stage = match head(connection, &key).await? {
@@ -407,27 +418,9 @@ impl Step {
         sequence: i64,
     ) -> Result<(), StoreError> {
         let Some((key, mut now)) = record.into_item() else { return Ok(()) };
-        let rows = sqlx::query(
-            "SELECT body FROM pending WHERE kind = $1 AND id = $2 AND sequence > $3 ORDER BY sequence",
-        )
-        .bind(key.kind)
-        .bind(&key.id)
-        .bind(sequence)
-        .fetch_all(&mut *connection)
-        .await
-        .doing("read later changes")?;
-        for row in rows {
-            let later: Recorded = from_json(text(&row, 0)?, "a change")?;
-            let later = later.into_item().and_then(|(_, item)| item);
-            now = direction::meet(now.as_ref(), later.as_ref());
+        if !self.alone {
+            now = later_meet(connection, &key, now, sequence).await?;
         }
-        sqlx::query("UPDATE pending SET superseded = 1 WHERE kind = $1 AND id = $2 AND sequence < $3")
-            .bind(key.kind)
-            .bind(&key.id)
-            .bind(sequence)
-            .execute(&mut *connection)
-            .await
-            .doing("mark what is superseded")?;
         let before = in_force(connection, &key).await?;
         self.set(connection, key, before, now).await
     }
@@ -464,6 +457,38 @@ impl Step {
         self.changes.push(Change::Bump(scope));
         Ok(())
     }
+}
+
+/// What is left of an item once every change committed after this sequence has its say; changes before it have none
+/// any more.
+async fn later_meet(
+    connection: &mut AnyConnection,
+    key: &Key,
+    mut now: Option<Item>,
+    sequence: i64,
+) -> Result<Option<Item>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT body FROM pending WHERE kind = $1 AND id = $2 AND sequence > $3 ORDER BY sequence",
+    )
+    .bind(key.kind)
+    .bind(&key.id)
+    .bind(sequence)
+    .fetch_all(&mut *connection)
+    .await
+    .doing("read later changes")?;
+    for row in rows {
+        let later: Recorded = from_json(text(&row, 0)?, "a change")?;
+        let later = later.into_item().and_then(|(_, item)| item);
+        now = direction::meet(now.as_ref(), later.as_ref());
+    }
+    sqlx::query("UPDATE pending SET superseded = 1 WHERE kind = $1 AND id = $2 AND sequence < $3")
+        .bind(key.kind)
+        .bind(&key.id)
+        .bind(sequence)
+        .execute(&mut *connection)
+        .await
+        .doing("mark what is superseded")?;
+    Ok(now)
 }
 
 struct PendingRow<'a> {

@@ -69,6 +69,7 @@ promises![
     a_widening_never_overtakes_a_later_narrowing,
     whatever_the_order_the_last_commit_wins,
     what_is_published_is_what_is_stored,
+    what_is_read_is_of_one_revision,
     names_are_unique_now_and_later,
     references_lead_somewhere,
     what_is_referred_to_stays,
@@ -299,6 +300,34 @@ async fn what_is_published_is_what_is_stored(place: &Place) {
     let again = Process::start(place).await;
     assert_eq!(dump(&again.published), dump(&process.published));
     assert_eq!(again.published.revision(), process.published.revision());
+}
+
+/// Each commit revokes one grant and bumps one epoch, so in every state there ever was their numbers add up.
+async fn what_is_read_is_of_one_revision(place: &Place) {
+    const GRANTS: u64 = 30;
+    let store = furnished(place).await;
+    let grants: Vec<_> = (0..GRANTS).map(|number| give(grant(100 + u128::from(number)))).collect();
+    store.commit(commit(NEXT, grants)).await.unwrap();
+    store.ledgered(event(NEXT), 1, noon()).await.unwrap();
+    let ada = EpochScope::Principal(PrincipalRef::Person(id(1)));
+    let writer = store.clone();
+    let writing = tokio::spawn(async move {
+        for number in 0..u128::from(GRANTS) {
+            let changes = [StateChange::Revoke(grant_id(100 + number)), StateChange::Bump(ada)];
+            writer.commit(commit(NEXT + 1 + number, changes)).await.unwrap();
+        }
+    });
+    loop {
+        let done = writing.is_finished();
+        let read = now(&store).await;
+        let left = u64::try_from(read.grants().count()).unwrap();
+        assert_eq!(left + read.epoch(ada), GRANTS, "at revision {}", read.revision());
+        if done {
+            break;
+        }
+    }
+    writing.await.unwrap();
+    assert_eq!(now(&store).await.epoch(ada), GRANTS);
 }
 
 async fn names_are_unique_now_and_later(place: &Place) {

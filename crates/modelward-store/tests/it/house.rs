@@ -32,6 +32,7 @@ impl Place {
     /// A schema of its own on the server named by `MODELWARD_TEST_POSTGRES`; `None`, and said so, without one.
     #[cfg(feature = "postgres")]
     #[expect(clippy::disallowed_methods, reason = "the server to test against is named in the environment")]
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     pub(crate) async fn postgres(test: &str) -> Option<Self> {
         let Ok(url) = std::env::var("MODELWARD_TEST_POSTGRES") else {
             eprintln!("{test}: skipped, MODELWARD_TEST_POSTGRES is not set");
@@ -45,6 +46,14 @@ impl Place {
         pool.close().await;
         let mark = if url.contains('?') { '&' } else { '?' };
         Some(Self::Postgres(format!("{url}{mark}options=-c%20search_path%3D{schema}")))
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        match self {
+            Self::Sqlite(folder) => folder.path(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => panic!("a server has no folder"),
+        }
     }
 
     pub(crate) async fn open(&self) -> Store {

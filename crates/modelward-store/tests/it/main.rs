@@ -11,4 +11,5 @@ mod crash;
 mod directions;
 mod house;
 mod page;
+mod shapes;
 mod sqlite;

@@ -1,8 +1,10 @@
 //! What is particular to files.
 
+use modelward_decision::vocabulary::{GranteeRef, ScopeRef};
+use modelward_governance::inventory::Thing;
 use modelward_store::{Options, Store, StoreError};
 
-use crate::house::{Place, commit, empty, event, furnished, give, grant, noon, now};
+use crate::house::{Place, commit, event, furnished, give, grant, id, model, name, noon, now, person, put};
 
 #[cfg(unix)]
 #[tokio::test]
@@ -10,10 +12,8 @@ async fn nobody_else_reads_the_database() {
     use std::os::unix::fs::PermissionsExt as _;
     let place = Place::sqlite();
     let store = furnished(&place).await;
-    #[expect(irrefutable_let_patterns, reason = "there is another place with the feature for it")]
-    let Place::Sqlite(folder) = &place else { panic!() };
     let mut files = 0;
-    for file in std::fs::read_dir(folder.path()).unwrap() {
+    for file in std::fs::read_dir(place.folder()).unwrap() {
         let file = file.unwrap();
         let mode = file.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{:?}", file.file_name());
@@ -63,10 +63,26 @@ async fn a_file_that_is_no_database_is_not_overwritten() {
 async fn a_million_grants_load() {
     let place = Place::sqlite();
     let store = furnished(&place).await;
+    // A thousand people and a thousand models: every grant has a place of its own, as in a large firm.
+    let people = (0..1000).map(|n| put(Thing::Person(person(100_000 + n, &format!("person-{n}")))));
+    let models = (0..1000).map(|n| {
+        let mut model = model();
+        (model.id, model.name) = (id(200_000 + n), name(&format!("model-{n}")));
+        put(Thing::Model(model))
+    });
+    store.commit(commit(1999, people.chain(models).collect::<Vec<_>>())).await.unwrap();
+    store.ledgered(event(1999), 1, noon()).await.unwrap();
     for batch in 0..100 {
-        let changes: Vec<_> = (0..10_000).map(|n| give(grant(1_000_000 + batch * 10_000 + n))).collect();
+        let changes: Vec<_> = (batch * 10_000..(batch + 1) * 10_000)
+            .map(|n| {
+                let mut grant = grant(1_000_000 + n);
+                grant.grantee = GranteeRef::Person(id(100_000 + n / 1000));
+                grant.scope = ScopeRef::Model(id(200_000 + n % 1000));
+                give(grant)
+            })
+            .collect();
         store.commit(commit(2000 + batch, changes)).await.unwrap();
-        store.ledgered(event(2000 + batch), u64::try_from(batch).unwrap() + 1, noon()).await.unwrap();
+        store.ledgered(event(2000 + batch), u64::try_from(batch).unwrap() + 2, noon()).await.unwrap();
     }
     let mut loaded = 0_u32;
     let before = resident_kib();
@@ -78,7 +94,6 @@ async fn a_million_grants_load() {
     let snapshot = now(&store).await;
     println!("restored: {} KiB resident", resident_kib());
     assert_eq!(snapshot.grants().count(), 1_000_000);
-    drop(empty());
 }
 
 fn resident_kib() -> u64 {

@@ -1,0 +1,105 @@
+//! What stands in the `body` columns. Databases hold these texts: a change here needs a migration, or a default.
+
+use std::fmt::Write as _;
+
+use expect_test::expect;
+use modelward_decision::grant::{Conditions, Day, Origin, Window};
+use modelward_decision::vocabulary::{Field, PrincipalRef};
+use modelward_decision::{EpochScope, Removed};
+use modelward_governance::Bootstrap;
+use modelward_governance::inventory::{Description, Thing};
+use modelward_store::Recorded;
+
+use crate::house::{
+    alias, dataset, endpoint, environment, grant, group, id, machine, model, name, names, noon, person,
+    project, version,
+};
+
+fn everything() -> Vec<Recorded> {
+    let mut described = Description::empty(id(40));
+    described.card = "# Fraud".to_owned();
+    described.metrics.insert("auc".to_owned(), serde_json::json!(0.93));
+    let mut dana = person(2, "dana");
+    dana.groups.insert(id(20));
+    let mut guarded = grant(90);
+    guarded.origin = Origin::Request { request: id(7), approvals: 2 };
+    guarded.conditions = Conditions {
+        environments: Some(names(&["production"])),
+        regions: Some(names(&["eu"])),
+        segments: Some(names(&["office"])),
+        windows: Some(vec![Window {
+            days: [Day::Mon, Day::Fri].into(),
+            from: jiff::civil::time(9, 0, 0, 0),
+            until: jiff::civil::time(17, 30, 0, 0),
+            zone: "Europe/Berlin".to_owned(),
+        }]),
+        purposes: Some([name("audit")].into()),
+        fields: Some([Field::Logprobs].into()),
+        max_uses: Some(3),
+        max_bytes: Some(1024),
+    };
+    let mut records: Vec<Recorded> = [
+        Thing::Person(dana),
+        Thing::Machine(machine()),
+        Thing::Group(group(20, "analysts")),
+        Thing::Project(project()),
+        Thing::Environment(environment()),
+        Thing::Model(model()),
+        Thing::Description(described),
+        Thing::Version(version(50, "1")),
+        Thing::Alias(alias()),
+        Thing::Endpoint(endpoint()),
+        Thing::Dataset(dataset()),
+    ]
+    .map(|thing| Recorded::Put(Box::new(thing)))
+    .into();
+    records.extend([
+        Recorded::Grant(Box::new(grant(90))),
+        Recorded::Grant(Box::new(guarded)),
+        Recorded::Revoke(id(90)),
+        Recorded::Remove(Removed::Model(id(40))),
+        Recorded::RemoveDescription(id(40)),
+        Recorded::Bump(EpochScope::Principal(PrincipalRef::Person(id(1)))),
+        Recorded::Bump(EpochScope::Session(id(5))),
+        Recorded::Bootstrap(Bootstrap::Open { first: id(1), opened_at: noon() }),
+        Recorded::Bootstrap(Bootstrap::Closed { pair: [id(1), id(2)], closed_at: noon() }),
+        Recorded::Credential { person: id(2), password: true, totp: false, recovery_codes: 10 },
+        Recorded::DropCredential(id(2)),
+    ]);
+    records
+}
+
+#[test]
+fn stored_texts_stay_as_they_are() {
+    let mut lines = String::new();
+    for record in everything() {
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Recorded>(&text).unwrap(), record);
+        writeln!(lines, "{text}").unwrap();
+    }
+    expect![[r##"
+        {"change":"put","of":{"kind":"person","value":{"id":"pe_01jm000000e008000000000002","name":"dana","display_name":"dana","clearance":"confidential","active":true,"groups":["gp_01jm000000e00800000000000m"]}}}
+        {"change":"put","of":{"kind":"machine","value":{"id":"ma_01jm000000e00800000000000a","name":"scorer","owner":"pe_01jm000000e008000000000001","clearance":"internal","active":true,"groups":[]}}}
+        {"change":"put","of":{"kind":"group","value":{"id":"gp_01jm000000e00800000000000m","name":"analysts","parents":[]}}}
+        {"change":"put","of":{"kind":"project","value":{"id":"pr_01jm000000e00800000000000y","name":"risk"}}}
+        {"change":"put","of":{"kind":"environment","value":{"name":"production","production":true}}}
+        {"change":"put","of":{"kind":"model","value":{"id":"mo_01jm000000e008000000000018","project":"pr_01jm000000e00800000000000y","name":"fraud","classification":"internal","tags":["cards"],"quarantined":false,"on_sensitive_ask":"strip"}}}
+        {"change":"put","of":{"kind":"description","value":{"model":"mo_01jm000000e008000000000018","card":"# Fraud","metrics":{"auc":0.93}}}}
+        {"change":"put","of":{"kind":"version","value":{"id":"ve_01jm000000e00800000000001j","model":"mo_01jm000000e008000000000018","label":"1","digest":null,"label_outputs":["label"],"proven":true,"quarantined":false}}}
+        {"change":"put","of":{"kind":"alias","value":{"id":"al_01jm000000e00800000000001w","model":"mo_01jm000000e008000000000018","name":"champion","version":"ve_01jm000000e00800000000001j","protected":false}}}
+        {"change":"put","of":{"kind":"endpoint","value":{"id":"ep_01jm000000e008000000000026","name":"scoring","environment":"production","protocol":"open-inference","upstream":"triton","approved":true,"serves":[{"public_name":"fraud","model":"mo_01jm000000e008000000000018","target":{"kind":"alias","id":"al_01jm000000e00800000000001w"},"upstream_name":"fraud"}]}}}
+        {"change":"put","of":{"kind":"dataset","value":{"id":"da_01jm000000e00800000000002g","project":"pr_01jm000000e00800000000000y","name":"payments","classification":"confidential","tags":[],"columns":[{"name":"amount","classification":"internal"},{"name":"card","classification":"confidential"}]}}}
+        {"change":"grant","of":{"id":"gr_01jm000000e00800000000002t","grantee":{"kind":"person","id":"pe_01jm000000e008000000000002"},"privilege":"inference","scope":{"kind":"model","id":"mo_01jm000000e008000000000018"},"conditions":{},"not_before":"2026-03-02T12:00:00Z","not_after":"2026-04-01T12:00:00Z","origin":{"kind":"bootstrap","by":"pe_01jm000000e008000000000001"}}}
+        {"change":"grant","of":{"id":"gr_01jm000000e00800000000002t","grantee":{"kind":"person","id":"pe_01jm000000e008000000000002"},"privilege":"inference","scope":{"kind":"model","id":"mo_01jm000000e008000000000018"},"conditions":{"environments":["production"],"regions":["eu"],"segments":["office"],"windows":[{"days":["mon","fri"],"from":"09:00:00","until":"17:30:00","zone":"Europe/Berlin"}],"purposes":["audit"],"fields":["logprobs"],"max_uses":3,"max_bytes":1024},"not_before":"2026-03-02T12:00:00Z","not_after":"2026-04-01T12:00:00Z","origin":{"kind":"request","request":"ev_01jm000000e008000000000007","approvals":2}}}
+        {"change":"revoke","of":"gr_01jm000000e00800000000002t"}
+        {"change":"remove","of":{"Model":"mo_01jm000000e008000000000018"}}
+        {"change":"remove-description","of":"mo_01jm000000e008000000000018"}
+        {"change":"bump","of":{"kind":"principal","id":{"kind":"person","id":"pe_01jm000000e008000000000001"}}}
+        {"change":"bump","of":{"kind":"session","id":"se_01jm000000e008000000000005"}}
+        {"change":"bootstrap","of":{"state":"open","first":"pe_01jm000000e008000000000001","opened_at":"2026-03-02T12:00:00Z"}}
+        {"change":"bootstrap","of":{"state":"closed","pair":["pe_01jm000000e008000000000001","pe_01jm000000e008000000000002"],"closed_at":"2026-03-02T12:00:00Z"}}
+        {"change":"credential","of":{"person":"pe_01jm000000e008000000000002","password":true,"totp":false,"recovery_codes":10}}
+        {"change":"drop-credential","of":"pe_01jm000000e008000000000002"}
+    "##]]
+    .assert_eq(&lines);
+}
