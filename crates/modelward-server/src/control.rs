@@ -4,10 +4,10 @@
 //! in a task of its own, so that a caller who goes away half-way leaves nothing half done; and what a crash leaves in
 //! the outbox is brought to its end at the next start.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use modelward_decision::vocabulary::{
     Action, Ask, DecisionId, DeviceFacts, EventId, Facts, Name, PersonId, PrincipalRef, ResourceRef,
 };
@@ -108,6 +108,11 @@ pub(crate) struct Settled {
 /// Lines of a change that its ledger entry lists; the digest covers all.
 const LINES_MAX: usize = 40;
 const LINE_CHARS_MAX: usize = 160;
+/// How often changes that wait for the ledger are tried again, and after how many such rounds sessions are swept.
+const RETRY_EVERY: Duration = Duration::from_secs(5);
+const SWEEP_EVERY_ROUNDS: u64 = 720;
+/// How long an ended session stays for its owner to look up.
+const SESSIONS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Events finished in one go at start.
 const OUTBOX_PAGE: u32 = 256;
 
@@ -166,6 +171,7 @@ impl ControlPlane {
         });
         plane.finish_outbox().await.map_err(|problem| StartError::Outbox(problem.message))?;
         crate::figures::follow(&plane);
+        drop(tokio::spawn(keep_house(Arc::downgrade(&plane))));
         Ok(plane)
     }
 
@@ -347,6 +353,31 @@ impl ControlPlane {
 
     pub(crate) async fn bootstrap(&self) -> Result<Bootstrap, Problem> {
         Ok(self.store.bootstrap().await?)
+    }
+}
+
+/// Tries again what the ledger could not take at its time, and forgets sessions that ended long ago.
+async fn keep_house(plane: Weak<ControlPlane>) {
+    let mut again = tokio::time::interval(RETRY_EVERY);
+    again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut rounds: u64 = 0;
+    loop {
+        again.tick().await;
+        let Some(plane) = plane.upgrade() else { return };
+        let waiting = plane.store.pending_outbox_len().await.unwrap_or(0);
+        // A change on its way looks the same; finishing it twice is finishing it once.
+        if waiting > 0
+            && let Err(problem) = plane.finish_outbox().await
+        {
+            tracing::warn!(waiting, %problem, "changes wait for the ledger");
+        }
+        if rounds.is_multiple_of(SWEEP_EVERY_ROUNDS) {
+            let before = plane.now().checked_sub(SESSIONS_KEPT).unwrap_or(Timestamp::MIN);
+            if let Err(error) = plane.store.forget_sessions(before).await {
+                tracing::warn!(%error, "old sessions were not forgotten");
+            }
+        }
+        rounds = rounds.wrapping_add(1);
     }
 }
 

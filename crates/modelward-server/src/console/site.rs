@@ -1381,6 +1381,7 @@ async fn people_page(site: &Site, invited: Option<view::InvitedCode>) -> Result<
     let people = people::people(&site.plane, &site.caller).await?.into_part()?;
     let groups = people::groups(&site.plane, &site.caller).await?.into_part()?;
     let machines = people::machines(&site.plane, &site.caller).await?.into_part()?;
+    let me = site.caller.who.principal().to_string();
     let offset = query.offset.unwrap_or(0);
     let total = people.items.len();
     let rows: Vec<view::PersonRow> = people
@@ -1389,6 +1390,7 @@ async fn people_page(site: &Site, invited: Option<view::InvitedCode>) -> Result<
         .skip(offset)
         .take(PAGE)
         .map(|person| view::PersonRow {
+            own: person.id == me,
             name: person.name,
             display_name: person.display_name,
             clearance: person.clearance,

@@ -587,6 +587,8 @@ pub struct People {
 
 #[derive(Debug, Clone)]
 pub struct PersonRow {
+    /// Oneself: nobody locks themselves out.
+    pub own: bool,
     pub name: String,
     pub display_name: String,
     pub clearance: String,

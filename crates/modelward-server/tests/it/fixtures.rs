@@ -675,6 +675,7 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
         shell(Section::People, "People"),
         People {
             rows: rows(count, |position| PersonRow {
+                own: position == 0,
                 name: pick(PEOPLE, position),
                 display_name: format!(
                     "{} {}",
