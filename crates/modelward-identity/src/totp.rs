@@ -83,6 +83,12 @@ impl TotpSecret {
         self.0.as_slice()
     }
 
+    /// Reads what [`Self::base32`] wrote, as an authenticator app does.
+    pub fn from_base32(text: &str) -> Result<Self, TotpSecretError> {
+        let secret = Secret::try_from_base32(text).map_err(|_| TotpSecretError { found: 0 })?;
+        Self::from_bytes(secret.as_bytes())
+    }
+
     /// For somebody who types it into an app.
     pub fn base32(&self) -> Zeroizing<String> {
         Zeroizing::new(Secret::from(self.0.as_slice()).to_base32())

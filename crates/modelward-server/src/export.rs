@@ -177,7 +177,7 @@ pub(crate) fn models_csv(models: &[ModelLine]) -> String {
     let mut csv = String::new();
     row(&mut csv, ["model", "project", "classification", "versions", "tags", "you may"]);
     for model in models {
-        let versions = model.versions.to_string();
+        let versions = model.version_count.to_string();
         let (tags, mine) = (model.tags.join(" "), marks(Some(&model.mine)));
         row(&mut csv, [model.name.as_str(), &model.project, &model.classification, &versions, &tags, &mine]);
     }

@@ -762,7 +762,7 @@ async fn show_models(site: &Site) -> Result<Response, Problem> {
             name: model.name.clone(),
             project: model.project.clone(),
             classification: model.classification.clone(),
-            versions: Count(model.versions),
+            versions: Count(model.version_count),
             aliases: model
                 .aliases
                 .iter()

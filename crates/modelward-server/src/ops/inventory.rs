@@ -478,7 +478,7 @@ fn model_line(plane: &ControlPlane, caller: &Caller, snapshot: &Snapshot, model:
         project,
         classification: model.classification.to_string(),
         tags: model.tags.iter().map(ToString::to_string).collect(),
-        versions: count(versions_of(snapshot, model.id).into_iter()),
+        version_count: count(versions_of(snapshot, model.id).into_iter()),
         aliases: aliases_of(snapshot, model.id),
         quarantined: model.quarantined,
         mine: marks::of_principal(plane, snapshot, caller.who.principal(), model, &sight),

@@ -283,7 +283,7 @@ pub struct ModelLine {
     pub project: String,
     pub classification: String,
     pub tags: Vec<String>,
-    pub versions: u64,
+    pub version_count: u64,
     pub aliases: Vec<AliasView>,
     pub quarantined: bool,
     /// What the reader may do with it.
