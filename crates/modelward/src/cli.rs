@@ -6,6 +6,7 @@ mod ask;
 mod can;
 mod completions;
 mod config;
+mod demo;
 mod enrol;
 mod explain;
 mod grant;
@@ -72,6 +73,9 @@ enum Command {
     Ledger(ledger::Command),
     #[command(subcommand)]
     Config(config::Command),
+    Demo(demo::Args),
+    #[command(hide = true)]
+    DemoUpstream,
     Completions(completions::Args),
 }
 
@@ -124,6 +128,8 @@ fn run(context: &Context, command: Command) -> Outcome {
         Command::Key(command) => key::run(context, command),
         Command::Ledger(command) => ledger::run(context, command),
         Command::Config(command) => config::run(context, command),
+        Command::Demo(args) => demo::run(context, &args),
+        Command::DemoUpstream => demo::upstream(),
         Command::Completions(args) => completions::run(&args),
     }
 }

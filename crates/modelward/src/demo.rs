@@ -41,7 +41,13 @@ pub struct Args {
     #[arg(long, hide = true, env = "MODELWARD_DEMO_UPSTREAM", value_name = "URL")]
     upstream: Option<String>,
     /// The credential of that model server
-    #[arg(long, hide = true, hide_env_values = true, env = "MODELWARD_DEMO_UPSTREAM_CREDENTIAL", value_name = "SECRET")]
+    #[arg(
+        long,
+        hide = true,
+        hide_env_values = true,
+        env = "MODELWARD_DEMO_UPSTREAM_CREDENTIAL",
+        value_name = "SECRET"
+    )]
     upstream_credential: Option<String>,
 }
 
@@ -63,7 +69,12 @@ pub fn run(terminal: &Terminal, environment: &Environment, args: &Args) -> Outco
     })
 }
 
-async fn tell(terminal: &Terminal, system: &System, args: &Args, code: modelward_server::wire::Secret) -> Outcome {
+async fn tell(
+    terminal: &Terminal,
+    system: &System,
+    args: &Args,
+    code: modelward_server::wire::Secret,
+) -> Outcome {
     let mut teller = Teller::new(terminal, system, args.stay_for_tests);
     let cast = teller.set_up(code).await?;
     if let Some(file) = &args.info {
@@ -79,5 +90,9 @@ async fn tell(terminal: &Terminal, system: &System, args: &Args, code: modelward
     if !args.once {
         system.wait_for_the_end(terminal, &cast, args.stay_for_tests).await?;
     }
-    if as_expected { Ok(Exit::Ok) } else { Err(Failure::new(Exit::Failure, "not every step went as expected")) }
+    if as_expected {
+        Ok(Exit::Ok)
+    } else {
+        Err(Failure::new(Exit::Failure, "not every step went as expected"))
+    }
 }

@@ -9,6 +9,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod credentials;
+pub mod demo;
 pub mod exit;
 pub mod house;
 pub mod keys;

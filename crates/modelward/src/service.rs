@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use axum::Router;
 use modelward_decision::vocabulary::Name;
-use modelward_enforcement::Observer;
+use modelward_enforcement::{Observer, Unobserved};
 use modelward_gateway::{Bounds, Gateway, GatewayConfig, Limits, Segments};
 use modelward_seal::source::Clock as _;
+use modelward_server::wire::Invited;
 use modelward_server::{ControlPlane, Settings, StartError, TotpKey};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -69,6 +70,8 @@ pub enum ServiceError {
     TokenKeys(#[from] TokenKeyError),
     #[error("the control plane does not start")]
     Control(#[from] StartError),
+    #[error("the first person cannot be let in: {0}")]
+    First(String),
     #[error("the gateway does not start")]
     Gateway(#[source] modelward_decision::vocabulary::NameError),
 }
@@ -162,7 +165,7 @@ async fn bind(who: &'static str, address: SocketAddr) -> Result<(TcpListener, So
 }
 
 /// The keys of tokens, for the addresses of this installation.
-pub(crate) fn token_keys(house: &House, control_url: &str, gateway_url: &str) -> Result<Keys, TokenKeyError> {
+fn token_keys(house: &House, control_url: &str, gateway_url: &str) -> Result<Keys, TokenKeyError> {
     let now = house.clock.now();
     Keys::new(
         Arc::clone(&house.keys),
@@ -173,8 +176,25 @@ pub(crate) fn token_keys(house: &House, control_url: &str, gateway_url: &str) ->
     )
 }
 
+/// Makes the data directory and lets the first person in: the code they enrol with.
+///
+/// # Errors
+/// Something lies there already, or a part cannot be made.
+pub async fn initialise(config: &Config, name: Name, display_name: String) -> Result<Invited, ServiceError> {
+    let house = House::create(config).await?;
+    let (control_url, gateway_url) =
+        (config.control.url(config.control.listen), config.gateway.url(config.gateway.listen));
+    let keys = Arc::new(token_keys(&house, &control_url, &gateway_url)?);
+    let plane =
+        control_plane(&house, config, &keys, &control_url, &gateway_url, Arc::new(Unobserved)).await?;
+    let made = plane.initialise(name, display_name).await;
+    drop(plane);
+    house.close().await;
+    made.map_err(|problem| ServiceError::First(problem.message))
+}
+
 /// A control plane over an open house.
-pub(crate) async fn control_plane(
+async fn control_plane(
     house: &House,
     config: &Config,
     keys: &Arc<Keys>,

@@ -2,10 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use modelward_decision::vocabulary::Name;
-use modelward_enforcement::Unobserved;
 use modelward_seal::source::Ids as _;
 
 use super::config::DEFAULT_DATA_DIR;
@@ -14,8 +12,9 @@ use super::{Context, time};
 use crate::clock::SystemIds;
 use crate::config::Loaded;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::house::{CONFIG_FILE, House, HouseError};
-use crate::{private, service};
+use crate::house::{CONFIG_FILE, HouseError};
+use crate::private;
+use crate::service::{self, ServiceError};
 
 /// Make a data directory, its keys, database and ledger, and the code to enrol the first person with
 ///
@@ -58,22 +57,10 @@ pub(super) fn run(context: &Context, args: Args) -> Outcome {
     let config = loaded.config;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let display_name = args.display_name.unwrap_or_else(|| args.name.to_string());
-    let invited = runtime.block_on(async {
-        let house = House::create(&config).await.map_err(|error| refused(&error))?;
-        let (control_url, gateway_url) =
-            (config.control.url(config.control.listen), config.gateway.url(config.gateway.listen));
-        let keys = Arc::new(
-            service::token_keys(&house, &control_url, &gateway_url)
-                .map_err(|error| Failure::of(Exit::Failure, &error))?,
-        );
-        let plane =
-            service::control_plane(&house, &config, &keys, &control_url, &gateway_url, Arc::new(Unobserved))
-                .await
-                .map_err(|error| Failure::of(Exit::Failure, &error))?;
-        let made = plane.initialise(args.name, display_name).await;
-        drop(plane);
-        house.close().await;
-        made.map_err(|problem| Failure::new(Exit::Failure, problem.message))
+    let made = runtime.block_on(service::initialise(&config, args.name, display_name));
+    let invited = made.map_err(|error| match error {
+        ServiceError::House(error) => refused(&error),
+        other => Failure::of(Exit::Failure, &other),
     })?;
     let terminal = &context.terminal;
     if terminal.json() {

@@ -57,6 +57,7 @@ fn failure(error: &ServiceError) -> Failure {
         | ServiceError::Keys(_)
         | ServiceError::TokenKeys(_)
         | ServiceError::Control(_)
+        | ServiceError::First(_)
         | ServiceError::Gateway(_) => Exit::Failure,
     };
     let failure = Failure::of(exit, error);

@@ -37,7 +37,8 @@ impl Answer {
     /// The error text of either protocol.
     pub(super) fn message(&self) -> String {
         let error = self.body.get("error");
-        let text = error.and_then(|error| error.as_str().or_else(|| error.get("message").and_then(Value::as_str)));
+        let text =
+            error.and_then(|error| error.as_str().or_else(|| error.get("message").and_then(Value::as_str)));
         text.unwrap_or("no error").to_owned()
     }
 }
@@ -79,8 +80,10 @@ impl Caller {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token.expose()))
             .map_err(|error| Failure::of(Exit::Failure, &error))?;
         bearer.set_sensitive(true);
-        let mut request =
-            Request::builder().method(method).uri(format!("{}{path}", self.gateway)).header(AUTHORIZATION, bearer);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.gateway))
+            .header(AUTHORIZATION, bearer);
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
         }

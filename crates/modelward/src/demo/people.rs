@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use modelward_decision::vocabulary::{Name, Privilege};
 use modelward_identity::totp::TotpSecret;
 use modelward_server::wire::{
-    EnrolConfirmRequest, EnrolRequest, EnrolStarted, Enrolled, InviteRequest, Invited, LoggedIn, LoginRequest, Secret,
-    TokenRequest, TokenResponse,
+    EnrolConfirmRequest, EnrolRequest, EnrolStarted, Enrolled, InviteRequest, Invited, LoggedIn,
+    LoginRequest, Secret, TokenRequest, TokenResponse,
 };
 
 use crate::client::Client;
@@ -40,7 +40,8 @@ impl Desk<'_> {
     /// Types the code, chooses a password, proves the authenticator, and signs in.
     pub(super) async fn enrol(&self, code: Secret) -> Result<Actor, Failure> {
         let stranger = Client::new(self.control.clone(), None, None)?;
-        let started: EnrolStarted = stranger.post("/api/v1/enrol", &EnrolRequest { code: code.clone() }).await?;
+        let started: EnrolStarted =
+            stranger.post("/api/v1/enrol", &EnrolRequest { code: code.clone() }).await?;
         let secret = authenticator(started.secret.expose())?;
         let (password, now) = (self.secret(), self.clock.now());
         let confirm =
@@ -56,7 +57,12 @@ impl Desk<'_> {
 
 impl Actor {
     /// Invites somebody and hands over the code they will type.
-    pub(super) async fn invite(&self, name: &str, display_name: &str, group: Option<&str>) -> Result<Secret, Failure> {
+    pub(super) async fn invite(
+        &self,
+        name: &str,
+        display_name: &str,
+        group: Option<&str>,
+    ) -> Result<Secret, Failure> {
         let parsed = |text: &str| Name::new(text).map_err(|error| Failure::of(Exit::Failure, &error));
         let request = InviteRequest {
             name: parsed(name)?,

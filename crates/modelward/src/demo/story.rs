@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use modelward_decision::vocabulary::{Name, Privilege};
 use modelward_server::wire::{
-    Applied, ApplyGroupsRequest, ApplyRequest, CanAnswer, CanRequest, Declaration, DecisionView, DeclaredGroup,
-    ErrorCode, GrantRequest, Granted, ModelView, RevokeRequest, Revoked, Secret,
+    Applied, ApplyGroupsRequest, ApplyRequest, CanAnswer, CanRequest, DecisionView, Declaration,
+    DeclaredGroup, ErrorCode, GrantRequest, Granted, ModelView, RevokeRequest, Revoked, Secret,
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -67,18 +67,33 @@ impl<'a> Teller<'a> {
     /// Sets the stage: what later people and requests meet.
     pub(super) async fn set_up(&mut self, code: Secret) -> Result<Cast, Failure> {
         if let Some(upstream) = self.system.upstream() {
-            let mut step = Step::new("A model server runs in a process of its own; it knows nothing of Modelward", "2", "2");
+            let mut step = Step::new(
+                "A model server runs in a process of its own; it knows nothing of Modelward",
+                "2",
+                "2",
+            );
             for version in &upstream.versions {
                 step = step.show(format!(
                     "{}/{}: trained on {} real cases, {:.1} % right on {} held back",
-                    upstream.classifier, version.version, version.rows_trained, version.accuracy * 100.0, version.rows_held_out,
+                    upstream.classifier,
+                    version.version,
+                    version.rows_trained,
+                    version.accuracy * 100.0,
+                    version.rows_held_out,
                 ));
             }
-            self.add(step.show(format!("{}: a small language model of {} tokens", upstream.language_model, upstream.vocabulary)))?;
+            self.add(step.show(format!(
+                "{}: a small language model of {} tokens",
+                upstream.language_model, upstream.vocabulary
+            )))?;
         }
 
         let ada = self.desk.enrol(code).await?;
-        self.add(Step::new("Ada types the one-time code, chooses a password and proves a second factor", "ada", ada.name.as_str()))?;
+        self.add(Step::new(
+            "Ada types the one-time code, chooses a password and proves a second factor",
+            "ada",
+            ada.name.as_str(),
+        ))?;
 
         self.declare(&ada).await?;
         let cast = self.grant_and_invite(ada).await?;
@@ -87,7 +102,8 @@ impl<'a> Teller<'a> {
 
     async fn declare(&mut self, ada: &Actor) -> Result<(), Failure> {
         let text = include_str!("inventory/platform.toml");
-        let declaration: Declaration = toml::from_str(text).map_err(|error| Failure::of(Exit::Failure, &error))?;
+        let declaration: Declaration =
+            toml::from_str(text).map_err(|error| Failure::of(Exit::Failure, &error))?;
         let request = |dry_run| ApplyRequest { declaration: declaration.clone(), prune: false, dry_run };
         let planned: Applied = ada.client.post("/api/v1/apply", &request(true)).await?;
         let applied: Applied = ada.client.post("/api/v1/apply", &request(false)).await?;
@@ -96,7 +112,11 @@ impl<'a> Teller<'a> {
             let name = Name::new(name).map_err(|error| Failure::of(Exit::Failure, &error))?;
             Ok(DeclaredGroup { name, parents: BTreeSet::new(), members: None })
         };
-        let groups = ApplyGroupsRequest { groups: vec![group("readers")?, group("clinicians")?], prune: false, dry_run: false };
+        let groups = ApplyGroupsRequest {
+            groups: vec![group("readers")?, group("clinicians")?],
+            prune: false,
+            dry_run: false,
+        };
         let _made: Applied = ada.client.post("/api/v1/groups", &groups).await?;
         let counted = |applied: &Applied| format!("{} changes", applied.changes.len());
         self.add(
@@ -113,8 +133,11 @@ impl<'a> Teller<'a> {
         for (group, privilege) in [("readers", Privilege::ReadOnly), ("clinicians", Privilege::Inference)] {
             let granted = self.grant(&ada, &format!("group:{group}"), privilege, "project:pathology").await?;
             let title = format!("She grants {privilege} on project pathology to {group}, for eight hours");
-            self.add(Step::new(&title, privilege.as_str(), granted.grant.privilege.as_str())
-                .show(format!("{} {}", privilege.letter(), granted.grant.id.short())))?;
+            self.add(Step::new(&title, privilege.as_str(), granted.grant.privilege.as_str()).show(format!(
+                "{} {}",
+                privilege.letter(),
+                granted.grant.id.short()
+            )))?;
         }
         let code = ada.invite("rhea", "Rhea Lindqvist", Some("readers")).await?;
         let rhea = self.desk.enrol(code).await?;
@@ -137,7 +160,13 @@ impl<'a> Teller<'a> {
         Ok(Cast { ada, rhea, ian })
     }
 
-    async fn grant(&self, ada: &Actor, grantee: &str, privilege: Privilege, scope: &str) -> Result<Granted, Refused> {
+    async fn grant(
+        &self,
+        ada: &Actor,
+        grantee: &str,
+        privilege: Privilege,
+        scope: &str,
+    ) -> Result<Granted, Refused> {
         let request = GrantRequest {
             grantee: grantee.to_owned(),
             privilege,
@@ -149,7 +178,9 @@ impl<'a> Teller<'a> {
         };
         match ada.client.post("/api/v1/grants", &request).await {
             Ok(granted) => Ok(granted),
-            Err(ClientError::Refused { body, .. }) => Err(Refused::Answer(body.error.code, body.error.message)),
+            Err(ClientError::Refused { body, .. }) => {
+                Err(Refused::Answer(body.error.code, body.error.message))
+            }
             Err(error) => Err(Refused::Failed(error.into())),
         }
     }
@@ -163,8 +194,12 @@ impl<'a> Teller<'a> {
     }
 
     async fn read_only(&mut self, rhea: &Actor) -> Result<(), Failure> {
-        let card: ModelView = rhea.client.read("/api/v1/models/breast-cancer").await?;
-        let title = card.card.as_deref().and_then(|card| card.lines().find(|line| !line.is_empty())).unwrap_or("none");
+        let model: ModelView = rhea.client.read("/api/v1/models/breast-cancer").await?;
+        let title = model
+            .card
+            .as_deref()
+            .and_then(|card| card.lines().find(|line| !line.is_empty()))
+            .unwrap_or("none");
         self.add(Step::new("R  Rhea, read-only, opens the model card", "# breast-cancer", title))?;
         let caller = self.caller(rhea, &[Privilege::ReadOnly]).await?;
         let answer = caller.post(INFER, &self.question()).await?;
@@ -174,16 +209,25 @@ impl<'a> Teller<'a> {
     async fn inference(&mut self, ian: &Actor) -> Result<String, Failure> {
         let caller = self.caller(ian, &[Privilege::Inference]).await?;
         let answer = caller.post(INFER, &self.question()).await?;
-        let outputs: Vec<&str> = answer.body["outputs"].as_array().into_iter().flatten().filter_map(|output| output["name"].as_str()).collect();
-        let label = answer.body["outputs"][0]["data"][0].clone();
+        let outputs = answer.body.get("outputs").and_then(serde_json::Value::as_array);
+        let names: Vec<&str> =
+            outputs.into_iter().flatten().filter_map(|output| output.get("name")?.as_str()).collect();
+        let label =
+            answer.body.pointer("/outputs/0/data/0").and_then(serde_json::Value::as_str).unwrap_or("nothing");
         let decision = answer.decision.clone().unwrap_or_default();
         self.add(
-            Step::new("I  Ian, inference, sends the measurements of a real case", "200 label", format!("{} {}", answer.status, outputs.join(" ")))
-                .show(format!("the model says {label}; the pathologist said {}", self.system.case.diagnosis))
-                .show(format!("decision {decision}")),
+            Step::new(
+                "I  Ian, inference, sends the measurements of a real case",
+                "200 label",
+                format!("{} {}", answer.status, names.join(" ")),
+            )
+            .show(format!("the model says {label}; the pathologist said {}", self.system.case.diagnosis))
+            .show(format!("decision {decision}")),
         )?;
         let mut question = self.question();
-        question["outputs"] = json!([{ "name": "probability" }]);
+        if let Some(question) = question.as_object_mut() {
+            question.insert("outputs".to_owned(), json!([{ "name": "probability" }]));
+        }
         let answer = caller.post(INFER, &question).await?;
         self.denied("I  Ian asks for the probability behind the label", 403, &answer)?;
         let chat = json!({ "model": "ward-notes", "messages": [{ "role": "user", "content": "A small radius" }], "max_tokens": 12, "logprobs": true });
@@ -202,7 +246,8 @@ impl<'a> Teller<'a> {
         };
         let can: CanAnswer = ian.client.post("/api/v1/can", &request).await?;
         let verdict = if can.allowed { "allowed" } else { "denied" };
-        let mut step = Step::new("I  Ian asks whether he may download the weights", "denied", verdict).show(can.sentence);
+        let mut step = Step::new("I  Ian asks whether he may download the weights", "denied", verdict)
+            .show(can.sentence);
         for remedy in can.remedies.iter().take(3) {
             step = step.show(format!("would change it: {}", remedy.text));
         }
@@ -226,20 +271,25 @@ impl<'a> Teller<'a> {
         }
         let grants: modelward_server::wire::Page<modelward_server::wire::GrantView> =
             cast.ada.client.read("/api/v1/grants?whose=all&privilege=inference").await?;
-        let grant = grants.items.first().ok_or_else(|| Failure::new(Exit::Failure, "there is no inference grant"))?.id;
+        let grant = grants
+            .items
+            .first()
+            .ok_or_else(|| Failure::new(Exit::Failure, "there is no inference grant"))?
+            .id;
         let from = Instant::now();
         let revoke = RevokeRequest { reason: "demonstration".to_owned(), dry_run: false };
         let path = format!("/api/v1/grants/{grant}/revoke");
-        let (revoked, cut): (Result<Revoked, ClientError>, _) = tokio::join!(cast.ada.client.post(&path, &revoke), async {
-            let bounded = tokio::time::timeout(Duration::from_secs(10), async {
-                let mut last = String::new();
-                while let Some(event) = events.next().await {
-                    last = event;
-                }
-                (last, from.elapsed())
+        let (revoked, cut): (Result<Revoked, ClientError>, _) =
+            tokio::join!(cast.ada.client.post(&path, &revoke), async {
+                let bounded = tokio::time::timeout(Duration::from_secs(10), async {
+                    let mut last = String::new();
+                    while let Some(event) = events.next().await {
+                        last = event;
+                    }
+                    (last, from.elapsed())
+                });
+                bounded.await.ok()
             });
-            bounded.await.ok()
-        });
         let revoked = revoked?;
         let (last, after) = cut.unwrap_or_default();
         let ended = if last.contains("error") { "cut" } else { "not cut" };
@@ -249,24 +299,50 @@ impl<'a> Teller<'a> {
                 .show(format!("streams it ended: {}", revoked.effect.streams)),
         )?;
         let answer = caller.post(INFER, &self.question()).await?;
-        self.denied("I  Ian tries again with the same token", 403, &answer)
+        self.denied("I  Ian tries again with the same token: to him the model is gone", 404, &answer)
     }
 
     async fn record(&mut self, ada: &Actor, decision: &str) -> Result<(), Failure> {
-        let view: DecisionView = ada.client.read(&format!("/api/v1/decisions/{decision}")).await?;
+        let view = self.proven(ada, decision).await?;
         let proven = if view.ledger.proof.is_some() { "in the log, with a proof" } else { "not proven" };
         self.add(
             Step::new("A  Ada looks up Ian's prediction in the ledger", "in the log, with a proof", proven)
-                .show(format!("entry {} of {}, leaf {}", view.ledger.index, view.ledger.tree_size.unwrap_or(0), view.ledger.leaf_hash)),
+                .show(format!(
+                    "entry {} of {}, leaf {}",
+                    view.ledger.index,
+                    view.ledger.tree_size.unwrap_or(0),
+                    view.ledger.leaf_hash
+                )),
         )?;
         let evidence = self.system.evidence()?;
         let whole = evidence.verify();
         self.add(
-            Step::new("A  Anybody verifies the whole log offline, with the public key alone", "intact", whole.verdict)
-                .show(format!("{} entries under root {}", whole.entries, whole.root)),
+            Step::new(
+                "A  Anybody verifies the whole log offline, with the public key alone",
+                "intact",
+                whole.verdict,
+            )
+            .show(format!("{} entries under root {}", whole.entries, whole.root)),
         )?;
         let changed = evidence.verify_with_one_byte_changed(self.system.scratch())?;
-        self.add(Step::new("A  One byte of a copy is changed; the verifier names the entry", "damaged at entry 0", changed.verdict))
+        self.add(Step::new(
+            "A  One byte of a copy is changed; the verifier names the entry",
+            "damaged at entry 0",
+            changed.verdict,
+        ))
+    }
+
+    /// The decision once a checkpoint covers it, which takes a second at most when all is well.
+    async fn proven(&self, ada: &Actor, decision: &str) -> Result<DecisionView, Failure> {
+        let path = format!("/api/v1/decisions/{decision}");
+        for _ in 0..50 {
+            let view: DecisionView = ada.client.read(&path).await?;
+            if view.ledger.proof.is_some() {
+                return Ok(view);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(ada.client.read(&path).await?)
     }
 
     async fn caller(&self, actor: &Actor, privileges: &[Privilege]) -> Result<Caller, Failure> {
@@ -279,12 +355,7 @@ impl<'a> Teller<'a> {
     }
 
     fn denied(&mut self, title: &str, status: u16, answer: &Answer) -> Result<(), Failure> {
-        let decision = answer.decision.as_deref().unwrap_or("none");
-        self.add(
-            Step::new(title, status.to_string(), answer.status.to_string())
-                .show(answer.message())
-                .show(format!("decision {decision}")),
-        )
+        self.add(Step::new(title, status.to_string(), answer.status.to_string()).show(answer.message()))
     }
 }
 

@@ -130,7 +130,8 @@ impl System {
             "vkey_file": self.home().join(VERIFIER_KEY_FILE),
         });
         let beside = file.with_extension("part");
-        private::write(&beside, info.to_string().as_bytes()).map_err(|error| Failure::of(Exit::Failure, &error))?;
+        private::write(&beside, info.to_string().as_bytes())
+            .map_err(|error| Failure::of(Exit::Failure, &error))?;
         fs::rename(&beside, file)?;
         Ok(())
     }
@@ -141,7 +142,8 @@ impl System {
         cast: &Cast,
         quietly: bool,
     ) -> Result<(), Failure> {
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         if !quietly {
             terminal.note("");
             terminal.note(&format!("It stays up until Ctrl-C. Console: {}", self.serving.control_url));

@@ -31,7 +31,8 @@ impl Upstream {
             .spawn()
             .map_err(|error| failed(&error))?;
         let silent = || Failure::new(Exit::Failure, "the model server ended before it was ready");
-        let (mut stdin, stdout) = (child.stdin.take().ok_or_else(silent)?, child.stdout.take().ok_or_else(silent)?);
+        let (mut stdin, stdout) =
+            (child.stdin.take().ok_or_else(silent)?, child.stdout.take().ok_or_else(silent)?);
         let options = serde_json::json!({ "credential": credential.expose(), "started_at": now.as_second() });
         writeln!(stdin, "{options}").map_err(|error| failed(&error))?;
         let mut line = String::new();

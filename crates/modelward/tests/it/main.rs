@@ -5,6 +5,7 @@
 mod api_commands;
 mod command_line;
 mod data_directory;
+mod demo;
 mod reference;
 mod serving;
 mod stage;

@@ -107,25 +107,13 @@ fn enrol(stage: &Stage, server: &str, code: &str) -> Said {
     stage.run_with(&args, &format!("{PASSWORD}\n"))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a code for a process that has the real clock")]
+/// A code for a process that has the real clock needs the real clock.
 fn now() -> Timestamp {
-    Timestamp::now()
+    modelward_seal::source::Clock::now(&modelward::clock::SystemClock::unmarked())
 }
 
 fn secret_of(base32: &str) -> TotpSecret {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let mut bytes = Vec::new();
-    let (mut held, mut bits) = (0_u32, 0);
-    for digit in base32.bytes() {
-        let value = ALPHABET.iter().position(|known| *known == digit).unwrap();
-        held = held << 5 | u32::try_from(value).unwrap();
-        bits += 5;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from(held >> bits & 0xff).unwrap());
-        }
-    }
-    TotpSecret::from_bytes(&bytes).unwrap()
+    TotpSecret::from_base32(base32).unwrap()
 }
 
 #[test]
