@@ -38,7 +38,14 @@ pub struct Effective {
 }
 
 /// Variables of Modelward that are not settings: the command line reads them.
-pub const CLIENT_VARIABLES: [&str; 3] = ["MODELWARD_CONFIG", "MODELWARD_SERVER", "MODELWARD_CA"];
+pub const CLIENT_VARIABLES: [&str; 6] = [
+    "MODELWARD_CONFIG",
+    "MODELWARD_SERVER",
+    "MODELWARD_CA",
+    "MODELWARD_DEMO_INFO",
+    "MODELWARD_DEMO_UPSTREAM",
+    "MODELWARD_DEMO_UPSTREAM_CREDENTIAL",
+];
 
 impl Effective {
     /// Reads the text of the file, then the environment over it. Problems are all collected.
