@@ -20,7 +20,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use modelward_decision::inventory::{Endpoint, Protocol};
 use modelward_decision::vocabulary::{Ask, DecisionId, Name, PrincipalRef, ResourceRef};
-use modelward_decision::{Decision, Outcome, Remedy, Snapshot};
+use modelward_decision::{Decision, Remedy, Snapshot};
 use modelward_enforcement::{
     Answer, Denial, Durable, Ending, Enforced, NoPermit, Operation, Peer, Rejection, RejectionKind,
     ReleaseClass, RequestMark, Status, Summary,
@@ -505,10 +505,11 @@ fn no_permit(no: &NoPermit, knows: impl FnOnce() -> bool) -> Refusal {
     refusal.decided(denial.id())
 }
 
-/// A denial by policy. Somebody no grant of whom reaches the thing is told what somebody who made it up is told.
+/// A denial by policy. Somebody no grant of whom reaches the thing is told what somebody who made it up is told,
+/// whatever denied it: a guardrail that speaks up would tell that the thing exists.
 fn policy(denial: &Denial, sentence: String, knows: impl FnOnce() -> bool) -> Refusal {
     let decision = denial.decision();
-    let is_hidden = decision.outcome == Outcome::NotPermitted && decision.covering.is_empty() && !knows();
+    let is_hidden = decision.covering.is_empty() && !knows();
     if is_hidden {
         return Refusal::unknown_model();
     }

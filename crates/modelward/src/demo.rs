@@ -62,7 +62,7 @@ pub fn run(terminal: &Terminal, environment: &Environment, args: &Args) -> Outco
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let given = args.upstream.clone().zip(args.upstream_credential.clone());
-        let (system, code) = System::start(environment, given).await?;
+        let (system, code) = System::start(environment, given, !args.once && !args.stay_for_tests).await?;
         let outcome = tell(terminal, &system, args, code).await;
         system.stop().await;
         outcome

@@ -108,6 +108,13 @@ async fn unknown_and_forbidden_to_know_are_told_the_same() {
         let answer = rig.post(rig.people.noel, path, INFER).await;
         assert_eq!((answer.status, answer.anonymous()), (404, absent.anonymous()), "{path}");
     }
+    // Nor does a guardrail speak up to somebody who holds nothing here.
+    let snapshot = rig.system.publisher.latest();
+    let fraud = snapshot.model_named("fraud").unwrap().as_ref().clone();
+    let quarantined = modelward_decision::inventory::Model { quarantined: true, ..fraud };
+    rig.system.publish([Change::Model(Arc::new(quarantined))]).unwrap();
+    let answer = rig.post(rig.people.noel, "/oip/v2/models/fraud/infer", INFER).await;
+    assert_eq!((answer.status, answer.anonymous()), (404, absent.anonymous()));
     // Not even a route that is always denied, or a body that is always wrong, tells that an endpoint is there.
     for (method, path, body) in
         [("POST", "/oip/v2/repository/models/fraud/load", ""), ("POST", "/oip/v2/models/fraud/infer", "{")]

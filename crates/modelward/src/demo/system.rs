@@ -48,10 +48,11 @@ const ANY: &str = "127.0.0.1:0";
 
 impl System {
     /// Gives the system, and the code its first person enrols with. `given` is the address and credential of a model
-    /// server that runs already.
+    /// server that runs already; `stays` says that people will look for it.
     pub(super) async fn start(
         environment: &Environment,
         given: Option<(String, String)>,
+        stays: bool,
     ) -> Result<(Self, Secret), Failure> {
         let folder = TempDir::with_prefix("modelward-demo-")?;
         let (own, url, credential) = match given {
@@ -66,7 +67,7 @@ impl System {
             }
         };
         let home = folder.path().join("installation");
-        let config = write_configuration(&home, &url, &credential)?;
+        let config = write_configuration(&home, &url, &credential, stays)?;
         let loaded = Loaded::read(&config, environment).map_err(|error| Failure::of(Exit::Usage, &error))?;
         let failed = |error: &dyn std::error::Error| Failure::of(Exit::Failure, error);
         let ada = Name::new("ada").map_err(|error| failed(&error))?;
@@ -178,25 +179,27 @@ impl Case {
     }
 }
 
-fn write_configuration(home: &Path, upstream: &str, credential: &Secret) -> Result<PathBuf, Failure> {
+fn write_configuration(
+    home: &Path,
+    upstream: &str,
+    credential: &Secret,
+    stays: bool,
+) -> Result<PathBuf, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::of(Exit::Failure, error);
     private::make_folder(home).map_err(|error| failed(&error))?;
+    // A system that stays up is worth an address people remember, if nobody listens there.
+    let address = |known| if stays && std::net::TcpListener::bind(known).is_ok() { known } else { ANY };
     let secret = home.with_file_name("upstream.secret");
     private::write(&secret, credential.expose().as_bytes()).map_err(|error| failed(&error))?;
     let text = format!(
         "drain_timeout = \"2s\"\n[control]\nlisten = \"{}\"\n[gateway]\nlisten = \"{}\"\n\
          [ledger]\norigin = \"demo.localhost/modelward\"\nsegment_size = \"8 MiB\"\n[networks]\n\"127.0.0.0/8\" = \"loopback\"\n\
          [upstreams.hospital]\nurls = [\"{upstream}\"]\ncredential_file = \"{}\"\n",
-        free_or_any(CONTROL),
-        free_or_any(GATEWAY),
+        address(CONTROL),
+        address(GATEWAY),
         secret.display(),
     );
     let file = home.join(CONFIG_FILE);
     fs::write(&file, text)?;
     Ok(file)
-}
-
-/// The address, if nobody listens there.
-fn free_or_any(address: &'static str) -> &'static str {
-    if std::net::TcpListener::bind(address).is_ok() { address } else { ANY }
 }
