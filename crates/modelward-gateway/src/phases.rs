@@ -30,6 +30,9 @@ use modelward_seal::Digest;
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, timeout};
 
+use tracing::field::{Empty, display};
+use tracing::{Instrument as _, Span};
+
 use crate::answer::{Body, EventParts, Events};
 use crate::disclose::{EventFilter, document, duties, keep_of};
 use crate::forward::{self, Failure, Outgoing};
@@ -77,14 +80,25 @@ pub(crate) async fn serve(shared: &Arc<Shared>, peer: IpAddr, request: Request<I
         return answer;
     }
     let limit = shared.config.limits.request;
+    let span = tracing::debug_span!(
+        "gateway request",
+        otel.kind = "server",
+        route = Empty,
+        endpoint = Empty,
+        decision = Empty,
+        http.response.status_code = Empty,
+    );
     // Boxed, so that a quiet connection does not carry the state of a request.
-    let answered = timeout(limit, Box::pin(phases(shared, peer, &parts, body, &mut trail))).await;
+    let phases = Box::pin(phases(shared, peer, &parts, body, &mut trail));
+    let answered = timeout(limit, phases.instrument(span.clone())).await;
     let answered = answered
         .unwrap_or_else(|_| Err(Refusal::new(Reason::Deadline, "the request took longer than it may")));
-    match answered {
+    let response = match answered {
         Ok(response) => response,
         Err(refusal) => refuse(shared, peer, refusal, &trail),
-    }
+    };
+    trail.describe(&span, response.status());
+    response
 }
 
 async fn phases(
@@ -339,7 +353,10 @@ async fn carry_out(
     let sent = async {
         let sent = match call {
             Call::InferenceModelReady => ready(upstream, &outgoing).await.map(Reply::Whole),
-            _ => forward::send(upstream, &outgoing).await.map(Reply::Arrived),
+            _ => {
+                let span = tracing::debug_span!("upstream", otel.kind = "client");
+                forward::send(upstream, &outgoing).instrument(span).await.map(Reply::Arrived)
+            }
         };
         (sent, since.elapsed())
     };
@@ -559,6 +576,23 @@ fn refuse(shared: &Shared, peer: IpAddr, refusal: Refusal, trail: &Trail) -> Res
 }
 
 impl Trail {
+    /// Puts what is known at the end into the span, if anybody listens.
+    fn describe(&self, span: &Span, status: StatusCode) {
+        if span.is_disabled() {
+            return;
+        }
+        span.record("http.response.status_code", status.as_u16());
+        if let Some(route) = self.route {
+            span.record("route", route);
+        }
+        if let Some(endpoint) = &self.endpoint {
+            span.record("endpoint", endpoint.as_str());
+        }
+        if let Some(decision) = self.decision {
+            span.record("decision", display(decision));
+        }
+    }
+
     fn observation(&self, status: StatusCode) -> Observation {
         Observation {
             route: self.route,
