@@ -180,6 +180,11 @@ impl ControlPlane {
         crate::ops::enrol::initialise(self, name, display_name).await
     }
 
+    /// Another code for the first person, whose first one ran out before they enrolled with it.
+    pub async fn initialise_again(self: &Arc<Self>) -> Result<Invited, Problem> {
+        crate::ops::enrol::initialise_again(self).await
+    }
+
     /// The enforcement point; the gateway takes the same one, with its own capabilities.
     pub const fn enforcer(&self) -> &Enforcer {
         &self.enforcer

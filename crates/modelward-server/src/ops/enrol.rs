@@ -265,3 +265,23 @@ pub(crate) async fn initialise(
     let (code, expires_at) = issue(plane, person, None).await?;
     Ok(Invited { code: Secret::new(code.expose().as_str()), name, expires_at })
 }
+
+/// Another code for the first person, for as long as they did not enrol.
+pub(crate) async fn initialise_again(plane: &Arc<ControlPlane>) -> Result<Invited, Problem> {
+    use modelward_governance::Bootstrap;
+
+    let refused = |why: &str| Problem::new(ErrorCode::Conflict, why);
+    let Bootstrap::Open { first, .. } = plane.bootstrap().await? else {
+        return Err(refused("there is no first person who could still enrol"));
+    };
+    if plane.store.credential(first).await?.is_some() {
+        return Err(refused("the first person has enrolled already"));
+    }
+    let person =
+        plane.snapshot().person(first).cloned().ok_or_else(|| refused("the first person is gone"))?;
+    let name = person.name.clone();
+    let lines = vec![format!("{name}, the first person, gets another code to enrol with")];
+    plane.change(Changed { actor: None, what: "initialise-again", lines, changes: Vec::new() }).await?;
+    let (code, expires_at) = issue(plane, first, None).await?;
+    Ok(Invited { code: Secret::new(code.expose().as_str()), name, expires_at })
+}
