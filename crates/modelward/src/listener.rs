@@ -1,5 +1,6 @@
 //! The listener of the control plane: bounded, encrypted where configured, drained when told to stop.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::response::Response;
+use futures_util::StreamExt as _;
+use http::header::CONTENT_TYPE;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -18,7 +22,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 /// Open connections; one more is closed at once.
 const CONNECTIONS: usize = 1024;
@@ -30,21 +37,20 @@ const HEADERS: usize = 64;
 const HEAD_BYTES: usize = 32 * 1024;
 const H2_STREAMS: u32 = 64;
 
-/// Serves until `stop` ends, then lets requests under way finish for `drain`.
+/// Serves until `stop` is cancelled, then lets requests under way finish for `drain`.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<Tls>,
     router: Router,
     drain: Duration,
-    stop: impl Future<Output = ()>,
+    stop: CancellationToken,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = &mut stop => break,
+            () = stop.cancelled() => break,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -59,8 +65,13 @@ pub(crate) async fn serve(
             tracing::debug!(%peer, "a connection was turned away: there are too many");
             continue;
         };
-        let connection =
-            Connection { router: router.clone(), watcher: graceful.watcher(), peer, _place: place };
+        let connection = Connection {
+            router: router.clone(),
+            watcher: graceful.watcher(),
+            peer,
+            stop: stop.clone(),
+            _place: place,
+        };
         drop(tokio::spawn(connection.serve(stream, tls.clone())));
     }
     drop(listener);
@@ -73,6 +84,7 @@ struct Connection {
     router: Router,
     watcher: Watcher,
     peer: SocketAddr,
+    stop: CancellationToken,
     _place: OwnedSemaphorePermit,
 }
 
@@ -91,11 +103,24 @@ impl Connection {
     }
 
     async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
-        let Self { router, watcher, peer, _place } = self;
+        let Self { router, watcher, peer, stop, _place } = self;
         let service = service_fn(move |request: http::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().oneshot(request)
+            let span = tracing::debug_span!(
+                "control request",
+                otel.kind = "server",
+                http.request.method = request.method().as_str(),
+                url.path = request.uri().path(),
+                http.response.status_code = Empty,
+            );
+            let answer = router.clone().oneshot(request).instrument(span.clone());
+            let stop = stop.clone();
+            async move {
+                let answer = answer.await?;
+                span.record("http.response.status_code", answer.status().as_u16());
+                Ok::<_, Infallible>(ending(answer, stop))
+            }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
@@ -115,4 +140,16 @@ impl Connection {
             tracing::debug!(%error, %peer, "a connection ended early");
         }
     }
+}
+
+/// A feed has no end of its own: it ends when the listener is told to stop, or draining would wait for it.
+fn ending(answer: Response, stop: CancellationToken) -> Response {
+    let is_feed = answer
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    if !is_feed {
+        return answer;
+    }
+    answer.map(|body| Body::from_stream(body.into_data_stream().take_until(stop.cancelled_owned())))
 }

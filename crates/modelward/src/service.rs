@@ -126,7 +126,7 @@ impl Service {
             control_tls,
             router,
             config.drain_timeout,
-            stop.clone().cancelled_owned(),
+            stop.clone(),
         ));
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(async move { data_plane.serve(gateway_listener, gateway_tls, stopped).await });
@@ -182,15 +182,32 @@ fn token_keys(house: &House, control_url: &str, gateway_url: &str) -> Result<Key
 /// Something lies there already, or a part cannot be made.
 pub async fn initialise(config: &Config, name: Name, display_name: String) -> Result<Invited, ServiceError> {
     let house = House::create(config).await?;
-    let (control_url, gateway_url) =
-        (config.control.url(config.control.listen), config.gateway.url(config.gateway.listen));
-    let keys = Arc::new(token_keys(&house, &control_url, &gateway_url)?);
-    let plane =
-        control_plane(&house, config, &keys, &control_url, &gateway_url, Arc::new(Unobserved)).await?;
+    let plane = resting_plane(&house, config).await?;
     let made = plane.initialise(name, display_name).await;
     drop(plane);
     house.close().await;
     made.map_err(|problem| ServiceError::First(problem.message))
+}
+
+/// Another code for the first person, whose first one ran out before they enrolled.
+///
+/// # Errors
+/// They enrolled, the data directory cannot be opened, or a service is running on it.
+pub async fn initialise_again(config: &Config) -> Result<Invited, ServiceError> {
+    let house = House::open(config).await?;
+    let plane = resting_plane(&house, config).await?;
+    let made = plane.initialise_again().await;
+    drop(plane);
+    house.close().await;
+    made.map_err(|problem| ServiceError::First(problem.message))
+}
+
+/// A control plane that listens nowhere.
+async fn resting_plane(house: &House, config: &Config) -> Result<Arc<ControlPlane>, ServiceError> {
+    let control_url = config.control.url(config.control.listen);
+    let gateway_url = config.gateway.url(config.gateway.listen);
+    let keys = Arc::new(token_keys(house, &control_url, &gateway_url)?);
+    control_plane(house, config, &keys, &control_url, &gateway_url, Arc::new(Unobserved)).await
 }
 
 /// A control plane over an open house.

@@ -1,7 +1,7 @@
 //! `modelward init`
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use modelward_decision::vocabulary::Name;
 use modelward_seal::source::Ids as _;
@@ -22,13 +22,17 @@ use crate::service::{self, ServiceError};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// What the first person signs in with
-    name: Name,
+    #[arg(required_unless_present = "again")]
+    name: Option<Name>,
     /// How people call them; the name when absent
     #[arg(long, value_name = "TEXT")]
     display_name: Option<String>,
     /// Where to make it
     #[arg(long, env = "MODELWARD_DATA_DIR", default_value = DEFAULT_DATA_DIR, value_name = "DIR")]
     data_dir: PathBuf,
+    /// Make another code for the first person, whose first one ran out; the service must not be running
+    #[arg(long, conflicts_with_all = ["name", "display_name", "ledger_origin"])]
+    again: bool,
     /// Name of the ledger for ever, such as `audit.example.org/modelward`; a random one when absent
     #[arg(long, value_name = "ORIGIN")]
     ledger_origin: Option<String>,
@@ -36,29 +40,22 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: Args) -> Outcome {
     let file = args.data_dir.join(CONFIG_FILE);
-    private::make_folder(&args.data_dir)
-        .and_then(|()| private::check_folder(&args.data_dir))
-        .map_err(|error| refused(&HouseError::Private(error)))?;
-    if !file.exists() {
-        // Before anything is written: a folder with something in it stays as it is.
-        let mut entries = fs::read_dir(&args.data_dir)?;
-        if entries.next().is_some() {
-            return Err(refused(&HouseError::NotEmpty { path: args.data_dir }));
-        }
-        let origin = args.ledger_origin.clone().unwrap_or_else(random_origin);
-        private::write(&file, template(&origin).as_bytes())
-            .map_err(|error| Failure::of(Exit::Failure, &error))?;
-    } else if args.ledger_origin.is_some() {
-        return Err(Failure::new(Exit::Usage, format!("`{}` is there already", file.display()))
-            .hint("set `ledger.origin` in it instead of `--ledger-origin`"));
+    if !args.again {
+        prepare(&args, &file)?;
     }
     let loaded =
         Loaded::read(&file, &context.environment).map_err(|error| Failure::of(Exit::Usage, &error))?;
-    let config = loaded.config;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let display_name = args.display_name.unwrap_or_else(|| args.name.to_string());
-    let made = runtime.block_on(service::initialise(&config, args.name, display_name));
-    let invited = made.map_err(|error| match error {
+    let invited = runtime.block_on(async {
+        match args.name {
+            Some(name) => {
+                let display_name = args.display_name.unwrap_or_else(|| name.to_string());
+                service::initialise(&loaded.config, name, display_name).await
+            }
+            None => service::initialise_again(&loaded.config).await,
+        }
+    });
+    let invited = invited.map_err(|error| match error {
         ServiceError::House(error) => refused(&error),
         other => Failure::of(Exit::Failure, &other),
     })?;
@@ -67,18 +64,43 @@ pub(super) fn run(context: &Context, args: Args) -> Outcome {
         terminal.value(&serde_json::json!({
             "data_dir": args.data_dir,
             "config": file,
+            "name": invited.name,
             "enrolment_code": invited.code,
             "expires_at": invited.expires_at,
         }))?;
         return Ok(Exit::Ok);
     }
-    terminal.note(&format!("made {}", args.data_dir.display()));
-    terminal
-        .note(&format!("code for the first person, good once, until {}:", time::shown(invited.expires_at)));
+    if !args.again {
+        terminal.note(&format!("made {}", args.data_dir.display()));
+    }
+    terminal.note(&format!(
+        "code for {}, the first person, good once, until {}:",
+        invited.name,
+        time::shown(invited.expires_at)
+    ));
     terminal.line(invited.code.expose())?;
     terminal.hint(&format!("start with `modelward serve --config {}`", file.display()));
     terminal.hint("then type the code into `modelward enrol`, or into the console");
     Ok(Exit::Ok)
+}
+
+/// Makes the folder, and the configuration if there is none. A folder with anything else in it stays as it is.
+fn prepare(args: &Args, file: &Path) -> Result<(), Failure> {
+    private::make_folder(&args.data_dir)
+        .and_then(|()| private::check_folder(&args.data_dir))
+        .map_err(|error| refused(&HouseError::Private(error)))?;
+    if file.exists() {
+        if args.ledger_origin.is_none() {
+            return Ok(());
+        }
+        return Err(Failure::new(Exit::Usage, format!("`{}` is there already", file.display()))
+            .hint("set `ledger.origin` in it instead of `--ledger-origin`"));
+    }
+    if fs::read_dir(&args.data_dir)?.next().is_some() {
+        return Err(refused(&HouseError::NotEmpty { path: args.data_dir.clone() }));
+    }
+    let origin = args.ledger_origin.clone().unwrap_or_else(random_origin);
+    private::write(file, template(&origin).as_bytes()).map_err(|error| Failure::of(Exit::Failure, &error))
 }
 
 fn refused(error: &HouseError) -> Failure {

@@ -116,8 +116,8 @@ settings! {
 
     /// How log lines look: `auto` is human on a terminal and JSON elsewhere.
     LOG_FORMAT: LogFormat = "telemetry.log_format", Text("auto");
-    /// Which log lines are written, such as `info` or `info,modelward_gateway=debug`.
-    LOG_FILTER: String = "telemetry.log_filter", Text("info");
+    /// Which log lines are written. With `modelward::access=info` each request at the gateway has a line; without, the ledger and the metrics have it anyway.
+    LOG_FILTER: String = "telemetry.log_filter", Text("info,modelward::access=off");
     /// Where traces are sent as OTLP over HTTP with protobuf, such as `http://127.0.0.1:4318/v1/traces`.
     OTLP_ENDPOINT: HttpUrl = "telemetry.otlp_endpoint", Absent("no traces are sent");
     /// Of how many root traces out of 1000 are sent.

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use modelward_identity::totp::TotpSecret;
@@ -238,4 +239,76 @@ fn a_certificate_is_renewed_under_way() {
     serving.line_with(|line| line.contains("the certificate was read again").then(String::new));
     assert!(!shaken(&login(&serving.control, "first.pem")), "the certificate before is shown no more");
     assert!(shaken(&login(&serving.control, "data/cert.pem")));
+}
+
+#[test]
+fn a_code_that_ran_out_is_replaced_until_somebody_enrolled() {
+    let stage = Stage::new();
+    let first = init(&stage);
+    let again = stage.run(&["init", "--again", "--data-dir", "data"]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    let second = again.stdout.trim().to_owned();
+    assert_ne!(first, second);
+
+    let mut serving = Serving::start(&stage, &[]);
+    let outdated = stage.run_with(&["enrol", "--stdin", "--server", &serving.control], &format!("{first}\n"));
+    assert_ne!(outdated.code, 0, "the code before is worthless");
+    assert_eq!(enrol(&stage, &serving.control, &second).code, 0);
+    serving.signal("-TERM");
+    serving.exit_code();
+    let refused = stage.run(&["init", "--again", "--data-dir", "data"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("enrolled already"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_feed_that_is_watched_does_not_keep_it_from_stopping() {
+    let stage = Stage::new();
+    let code = init(&stage);
+    // Longer than any test runs: only an end that does not wait for it passes.
+    let mut serving = Serving::start(&stage, &[("MODELWARD_DRAIN_TIMEOUT", "1h")]);
+    assert_eq!(enrol(&stage, &serving.control, &code).code, 0);
+    let mut tail = stage
+        .command(&["ledger", "tail", "-n", "0", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut feed = BufReader::new(tail.stdout.take().unwrap());
+    let mut line = String::new();
+    let seen = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Something to see, until it is seen: when the watcher is there is not known.
+        scope.spawn(|| {
+            while !seen.load(Ordering::SeqCst) {
+                stage.run(&["key", "list"]);
+            }
+        });
+        feed.read_line(&mut line).unwrap();
+        seen.store(true, Ordering::SeqCst);
+    });
+    assert!(serde_json::from_str::<Value>(&line).unwrap().get("sentence").is_some(), "{line}");
+    serving.signal("-TERM");
+    assert_eq!(serving.exit_code(), Some(0));
+    assert_eq!(tail.wait().unwrap().code(), Some(5), "the watcher is told that the server ended");
+}
+
+#[test]
+fn traces_leave_for_the_collector() {
+    let stage = Stage::new();
+    init(&stage);
+    let collector = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}/v1/traces", collector.local_addr().unwrap());
+    let serving = Serving::start(&stage, &[("MODELWARD_TELEMETRY_OTLP_ENDPOINT", &endpoint)]);
+    get(&serving.gateway, "/nothing");
+    get(&serving.control, "/api/v1/openapi.json");
+    serving.signal("-TERM");
+    let (stream, _) = collector.accept().unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(reader.read_line(&mut head).unwrap() > 0);
+    }
+    assert!(head.starts_with("POST /v1/traces "), "{head}");
+    assert!(head.to_ascii_lowercase().contains("content-type: application/x-protobuf"), "{head}");
 }
