@@ -29,12 +29,7 @@ pub const COVERING_MAX: usize = 64;
 pub fn decide(snapshot: &Snapshot, request: &Request, id: DecisionId) -> Decision {
     let held = held_fields(snapshot, request);
     let finding = find(snapshot, request, &request.facts.ask, &held);
-    let remedies = if finding.outcome.is_allow() {
-        Vec::new()
-    } else {
-        remedy::remedies(snapshot, request, &finding, &held)
-    };
-    let sentence = remedy::sentence(snapshot, request, &finding, &held);
+    let (sentence, remedies) = remedy::words(snapshot, request, &finding, &held);
     let bundle = snapshot.bundle();
     Decision {
         id,

@@ -16,13 +16,30 @@ use crate::slice::Key;
 use crate::snapshot::Snapshot;
 use crate::vocabulary::{Field, Name, Privilege, ResourceKind};
 
-/// One sentence for the caller.
-pub(crate) fn sentence(snapshot: &Snapshot, request: &Request, finding: &Finding, held: &[Field]) -> String {
-    let phrase = request.action.phrase();
+/// One sentence for the caller, and what would change a denial.
+pub(crate) fn words(
+    snapshot: &Snapshot,
+    request: &Request,
+    finding: &Finding,
+    held: &[Field],
+) -> (String, Vec<Remedy>) {
     if finding.outcome.is_allow() {
-        return format!("You may {phrase}: {}.", snapshot.describe(request.resource));
+        let sentence =
+            format!("You may {}: {}.", request.action.phrase(), snapshot.describe(request.resource));
+        return (sentence, Vec::new());
     }
     let holdings = Holdings::find(snapshot, request);
+    (sentence(snapshot, request, finding, held, &holdings), remedies(request, finding, held, &holdings))
+}
+
+fn sentence(
+    snapshot: &Snapshot,
+    request: &Request,
+    finding: &Finding,
+    held: &[Field],
+    holdings: &Holdings,
+) -> String {
+    let phrase = request.action.phrase();
     if !holdings.may_know_of(request) {
         return format!(
             "You may not {phrase}: no grant of yours covers this {}. It needs a grant of {}.",
@@ -70,14 +87,8 @@ fn unheld(request: &Request, held: &[Field]) -> impl Iterator<Item = Field> {
     request.facts.ask.fields.iter().copied().filter(|field| !held.contains(field))
 }
 
-/// What would change a denial, most promising first.
-pub(crate) fn remedies(
-    snapshot: &Snapshot,
-    request: &Request,
-    finding: &Finding,
-    held: &[Field],
-) -> Vec<Remedy> {
-    let holdings = Holdings::find(snapshot, request);
+/// Most promising first.
+fn remedies(request: &Request, finding: &Finding, held: &[Field], holdings: &Holdings) -> Vec<Remedy> {
     let needed = Remedy::Grant { privilege: request.action.privilege(), resource: request.resource };
     if !holdings.may_know_of(request) {
         return vec![needed];
