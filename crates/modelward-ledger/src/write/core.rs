@@ -304,7 +304,7 @@ impl Writer {
                 bytes = 0;
             }
             bytes = bytes.saturating_add(size);
-            let (_ticket, promise) = super::Ticket::new();
+            let (_ticket, promise) = super::Ticket::new(None);
             // The log's own entries are part of stopping and of taking rights away: they may use the reserve.
             let submission = Submission { sealed, narrowing: true, promise };
             batch.push(Writing { submission, twins: Vec::new() });

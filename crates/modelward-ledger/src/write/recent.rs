@@ -16,7 +16,10 @@ pub(crate) struct Record {
 /// The tail of the log in memory, from the last full bundle on.
 pub(crate) struct Recent {
     state: Mutex<State>,
+    /// For readers who follow the log.
     grown: Condvar,
+    /// For the publisher, who need not look at every commit.
+    due: Condvar,
 }
 
 pub(crate) type Watcher = Box<dyn Fn(u64) + Send + Sync>;
@@ -27,6 +30,8 @@ struct State {
     records: VecDeque<Record>,
     root: Digest,
     published: u64,
+    /// The size at which the publisher wants to be woken.
+    publish_at: u64,
     watchers: Vec<Arc<Watcher>>,
     closed: bool,
 }
@@ -38,20 +43,24 @@ impl Recent {
             records: VecDeque::new(),
             root,
             published: 0,
+            publish_at: u64::MAX,
             watchers: Vec::new(),
             closed: false,
         };
-        Self { state: Mutex::new(state), grown: Condvar::new() }
+        Self { state: Mutex::new(state), grown: Condvar::new(), due: Condvar::new() }
     }
 
     /// Adds entries that just became durable under this root.
     pub(crate) fn extend(&self, records: Vec<Record>, root: Digest) {
-        let (size, watchers) = {
+        let (size, is_due, watchers) = {
             let mut state = self.state();
             state.records.extend(records);
             state.root = root;
-            (state.size(), state.watchers.clone())
+            (state.size(), state.size() >= state.publish_at, state.watchers.clone())
         };
+        if is_due {
+            self.due.notify_all();
+        }
         self.grown.notify_all();
         watchers.iter().for_each(|watcher| watcher(size));
     }
@@ -107,10 +116,14 @@ impl Recent {
     /// Waits until at least `count` entries are unpublished, or any at all when `patience` is over, or the log
     /// closes. Gives whether it closed.
     pub(crate) fn wait_unpublished(&self, count: u64, patience: Duration) -> bool {
-        let pending =
-            |state: &mut State| state.size().saturating_sub(state.published) < count && !state.closed;
-        let guard = self.grown.wait_timeout_while(self.state(), patience, pending);
-        guard.unwrap_or_else(PoisonError::into_inner).0.closed
+        let mut state = self.state();
+        let publish_at = state.published.saturating_add(count);
+        state.publish_at = publish_at;
+        let pending = |state: &mut State| state.size() < publish_at && !state.closed;
+        let (mut state, _) =
+            self.due.wait_timeout_while(state, patience, pending).unwrap_or_else(PoisonError::into_inner);
+        state.publish_at = u64::MAX;
+        state.closed
     }
 
     /// Calls `watcher` with a size after every commit and every checkpoint. It must be quick: it runs on the
@@ -121,6 +134,7 @@ impl Recent {
 
     pub(crate) fn close(&self) {
         self.state().closed = true;
+        self.due.notify_all();
         self.grown.notify_all();
     }
 

@@ -8,6 +8,8 @@ use std::thread::Thread;
 
 use modelward_seal::Digest;
 
+use super::queue::Waiting;
+
 /// An entry is on disk at this index. Its inclusion proof exists once the next checkpoint is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Receipt {
@@ -29,9 +31,14 @@ pub enum LedgerFailed {
 /// Resolves when the entry is durable, by [`Ticket::wait`] or by awaiting it in any runtime.
 ///
 /// Dropping it changes nothing: the entry is written all the same.
+/// An entry that somebody waits for is written sooner than one whose ticket nobody asks.
 #[derive(Debug)]
 #[must_use = "an entry is recorded only once its ticket resolves to a receipt"]
-pub struct Ticket(Arc<Slot>);
+pub struct Ticket {
+    slot: Arc<Slot>,
+    /// Where the entry waits, to say that it is wanted; forgotten once that is said.
+    queue: Option<Arc<Waiting>>,
+}
 
 /// The sequencer's half. If it is dropped without an answer, the ticket fails: nobody may wait for ever, and
 /// nobody may take silence for a yes.
@@ -43,14 +50,16 @@ struct Slot(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// The sequencer has the entry: there is no need to hurry it.
+    taken: bool,
     outcome: Option<Result<Receipt, LedgerFailed>>,
     waker: Option<Waker>,
 }
 
 impl Ticket {
-    pub(crate) fn new() -> (Self, Promise) {
+    pub(crate) fn new(queue: Option<Arc<Waiting>>) -> (Self, Promise) {
         let slot = Arc::new(Slot::default());
-        (Self(Arc::clone(&slot)), Promise(slot))
+        (Self { slot: Arc::clone(&slot), queue }, Promise(slot))
     }
 
     /// Blocks the thread until the entry is durable or the ledger has failed.
@@ -67,15 +76,16 @@ impl Ticket {
 
     /// The outcome, if it is known already.
     pub fn try_outcome(&self) -> Option<Result<Receipt, LedgerFailed>> {
-        self.0.state().outcome.clone()
+        self.slot.state().outcome.clone()
     }
 }
 
 impl Future for Ticket {
     type Output = Result<Receipt, LedgerFailed>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.0.state();
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let queue = self.queue.take();
+        let mut state = self.slot.state();
         if let Some(outcome) = &state.outcome {
             return Poll::Ready(outcome.clone());
         }
@@ -83,11 +93,21 @@ impl Future for Ticket {
             Some(waker) => waker.clone_from(context.waker()),
             empty => *empty = Some(context.waker().clone()),
         }
+        let taken = state.taken;
+        drop(state);
+        if let Some(queue) = queue.filter(|_| !taken) {
+            queue.want();
+        }
         Poll::Pending
     }
 }
 
 impl Promise {
+    /// The sequencer took the entry out of the queue.
+    pub(crate) fn leaves_queue(&self) {
+        self.0.state().taken = true;
+    }
+
     /// Resolves the ticket; the first resolution holds.
     pub(crate) fn resolve(&self, outcome: Result<Receipt, LedgerFailed>) {
         let waker = {

@@ -75,7 +75,7 @@ impl Hand {
         let seal = |draft: EntryDraft| {
             let narrowing = draft.narrowing;
             let sealed = self.core.shared.sealer.seal(draft).unwrap();
-            let (ticket, promise) = Ticket::new();
+            let (ticket, promise) = Ticket::new(None);
             (ticket, Submission { sealed, narrowing, promise })
         };
         let (tickets, batch): (Vec<_>, Vec<_>) = drafts.into_iter().map(seal).unzip();

@@ -1,3 +1,4 @@
+use std::future::Future as _;
 use std::sync::Arc;
 
 use modelward_seal::Digest;
@@ -74,4 +75,18 @@ fn a_ticket_whose_writer_died_fails_instead_of_waiting_for_ever() {
     let ticket = push(&queue, Lane::Release, "r1", false).unwrap();
     drop(queue);
     assert_eq!(ticket.wait(), Err(LedgerFailed::Closed));
+}
+
+#[test]
+fn entries_gather_until_somebody_waits_for_one_of_them() {
+    let queue = queue();
+    let mut asked = push(&queue, Lane::Release, "asked", false).unwrap();
+    let unasked = push(&queue, Lane::Counters, "unasked", false).unwrap();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(std::pin::Pin::new(&mut asked).poll(&mut context).is_pending());
+    assert_eq!(names(&queue, 10, 1000), ["asked", "unasked"], "one flush for both");
+    // Nobody asks after this one; it is written all the same.
+    let alone = push(&queue, Lane::Release, "alone", false).unwrap();
+    assert_eq!(names(&queue, 10, 1000), ["alone"]);
+    drop((unasked, alone));
 }
