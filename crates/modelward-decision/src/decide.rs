@@ -11,6 +11,7 @@ use cedar_policy_core::ast::{self, Context};
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
 
+use crate::candidate::Comparison;
 use crate::cedar::{Record, Verdict, evaluate};
 use crate::circumstances;
 use crate::decision::{Citation, Decision, Outcome, Request};
@@ -27,6 +28,17 @@ pub const COVERING_MAX: usize = 64;
 
 /// Decides one request. Total: every input has an answer, and whatever cannot be evaluated is denied.
 pub fn decide(snapshot: &Snapshot, request: &Request, id: DecisionId) -> Decision {
+    let governed = snapshot.governed(request.principal);
+    decide_under(governed.as_ref().unwrap_or(snapshot), request, id)
+}
+
+/// What the bundle says that was not obeyed, where one is on trial. It costs a second decision.
+pub fn compare(snapshot: &Snapshot, request: &Request, obeyed: &Decision) -> Option<Comparison> {
+    let other = snapshot.ungoverned(request.principal)?;
+    Some(Comparison::of(obeyed, &decide_under(&other, request, obeyed.id)))
+}
+
+fn decide_under(snapshot: &Snapshot, request: &Request, id: DecisionId) -> Decision {
     let held = held_fields(snapshot, request);
     let finding = find(snapshot, request, &request.facts.ask, &held);
     let (sentence, remedies) = remedy::words(snapshot, request, &finding, &held);
@@ -48,6 +60,7 @@ pub fn decide(snapshot: &Snapshot, request: &Request, id: DecisionId) -> Decisio
         revision: snapshot.revision(),
         bundle: bundle.digest(),
         schema: bundle.schema_digest(),
+        comparison: None,
     }
 }
 

@@ -7,6 +7,7 @@ use modelward_seal::Digest;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use crate::candidate::Comparison;
 use crate::obligation::Obligation;
 use crate::vocabulary::{
     Action, DecisionId, Facts, Field, GrantId, Name, PrincipalRef, Privilege, ResourceRef,
@@ -46,6 +47,9 @@ pub struct Decision {
     pub revision: u64,
     pub bundle: Digest,
     pub schema: Digest,
+    /// What a bundle on trial said about it; set by whoever asked for the comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

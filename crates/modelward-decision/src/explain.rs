@@ -76,6 +76,8 @@ impl From<Verdict> for ClauseResult {
 
 /// Explains one request. `held` are the sensitive fields its decision found the caller to hold.
 pub fn explain(snapshot: &Snapshot, request: &Request, held: &[Field]) -> Trace {
+    let governed = snapshot.governed(request.principal);
+    let snapshot = governed.as_ref().unwrap_or(snapshot);
     let ask = &request.facts.ask;
     let finding = find(snapshot, request, ask, held);
     let Some(trial) = Trial::new(snapshot, request, ask, held) else {

@@ -7,6 +7,7 @@
 //! Start at [`decide`], then [`Snapshot`] and [`Bundle`].
 
 pub mod bundle;
+pub mod candidate;
 pub mod decision;
 pub mod explain;
 pub mod grant;
@@ -25,7 +26,8 @@ mod remedy;
 mod slice;
 
 pub use bundle::{Bundle, BundleError};
-pub use decide::{COVERING_MAX, decide};
+pub use candidate::{Candidate, Comparison, Reach};
+pub use decide::{COVERING_MAX, compare, decide};
 pub use decision::{Citation, Decision, Outcome, Remedy, Request};
 pub use explain::{Trace, explain};
 pub use grant::Grant;

@@ -10,6 +10,7 @@ use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::Bundle;
+use crate::candidate::Candidate;
 use crate::grant::Grant;
 use crate::inventory::{
     Alias, Dataset, Endpoint, Environment, Group, Machine, Model, Person, Project, Target, Version,
@@ -40,6 +41,8 @@ pub enum Change {
     /// Credentials minted before are worthless from now on.
     Bump(EpochScope),
     Bundle(Arc<Bundle>),
+    /// The bundle on trial; none any more.
+    Candidate(Option<Candidate>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +89,14 @@ pub struct Snapshot {
     epochs: Map<EpochScope, u64>,
     /// What was derived from all but grants and epochs, kept until one of those changes.
     cache: Arc<Cache>,
+    trial: Option<Trial>,
+}
+
+/// A candidate with what was derived under it.
+#[derive(Clone)]
+struct Trial {
+    candidate: Candidate,
+    cache: Arc<Cache>,
 }
 
 /// Things of one kind, by id and by name.
@@ -131,6 +142,7 @@ impl Snapshot {
             grants: GrantIndex::default(),
             epochs: Map::default(),
             cache: Arc::new(Cache::new()),
+            trial: None,
         }
     }
 
@@ -140,11 +152,17 @@ impl Snapshot {
         next.revision = self.revision.saturating_add(1);
         let mut derived_stands = true;
         for change in changes {
-            derived_stands &= matches!(change, Change::Grant(_) | Change::Revoke(_) | Change::Bump(_));
+            derived_stands &= matches!(
+                change,
+                Change::Grant(_) | Change::Revoke(_) | Change::Bump(_) | Change::Candidate(_)
+            );
             next.make(change);
         }
         if !derived_stands {
             next.cache = Arc::new(Cache::new());
+            if let Some(trial) = &mut next.trial {
+                trial.cache = Arc::new(Cache::new());
+            }
         }
         next
     }
@@ -185,6 +203,9 @@ impl Snapshot {
                 self.epochs.insert(scope, epoch);
             }
             Change::Bundle(bundle) => self.bundle = bundle,
+            Change::Candidate(candidate) => {
+                self.trial = candidate.map(|candidate| Trial { candidate, cache: Arc::new(Cache::new()) });
+            }
         }
     }
 
@@ -222,6 +243,32 @@ impl Snapshot {
 
     pub const fn bundle(&self) -> &Arc<Bundle> {
         &self.bundle
+    }
+
+    /// The bundle on trial, if there is one.
+    pub fn candidate(&self) -> Option<&Candidate> {
+        self.trial.as_ref().map(|trial| &trial.candidate)
+    }
+
+    /// The same state under the candidate, where that is what governs this principal.
+    pub(crate) fn governed(&self, principal: PrincipalRef) -> Option<Self> {
+        let trial = self.trial.as_ref().filter(|trial| trial.candidate.governs(principal))?;
+        Some(self.under(trial))
+    }
+
+    /// The same state under the bundle that does not govern this principal, where two are there to compare.
+    pub(crate) fn ungoverned(&self, principal: PrincipalRef) -> Option<Self> {
+        let trial = self.trial.as_ref()?;
+        Some(if trial.candidate.governs(principal) {
+            Self { trial: None, ..self.clone() }
+        } else {
+            self.under(trial)
+        })
+    }
+
+    fn under(&self, trial: &Trial) -> Self {
+        let Trial { candidate, cache } = trial;
+        Self { bundle: Arc::clone(&candidate.bundle), cache: Arc::clone(cache), trial: None, ..self.clone() }
     }
 
     pub fn epoch(&self, scope: EpochScope) -> u64 {

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
 use modelward_decision::vocabulary::{DecisionId, Facts, GrantId, PrincipalRef, Privilege};
-use modelward_decision::{Decision, Obligation, Outcome, Request, Snapshot, decide};
+use modelward_decision::{Decision, Obligation, Outcome, Request, Snapshot, compare, decide};
 use modelward_identity::Authenticated;
 use modelward_ledger::LedgerSink;
 use modelward_seal::source::{Clock, Ids};
@@ -167,8 +167,12 @@ impl Enforcer {
 
     fn ask(&self, snapshot: &Snapshot, request: &Request, id: DecisionId) -> Decision {
         let since = Instant::now();
-        let decision = decide(snapshot, request, id);
+        let mut decision = decide(snapshot, request, id);
         self.core.observer.decided(decision.action, decision.outcome, since.elapsed());
+        decision.comparison = compare(snapshot, request, &decision);
+        if let Some(comparison) = &decision.comparison {
+            self.core.observer.compared(decision.action, comparison.agrees);
+        }
         decision
     }
 
@@ -305,5 +309,6 @@ fn undecided(snapshot: &Snapshot, request: &Request, id: DecisionId) -> Decision
         revision: snapshot.revision(),
         bundle: snapshot.bundle().digest(),
         schema: snapshot.bundle().schema_digest(),
+        comparison: None,
     }
 }

@@ -77,6 +77,11 @@ fn decided(decision: &Decision, request: &Request, trace: &Trace) -> Result<Entr
         let held: Vec<&str> = decision.held_fields.iter().map(|field| field.as_str()).collect();
         draft = draft.detail("held_fields", held);
     }
+    if let Some(comparison) = decision.comparison.as_ref().filter(|comparison| !comparison.agrees) {
+        let other =
+            json!({ "bundle": comparison.bundle.to_string(), "outcome": comparison.outcome.as_str() });
+        draft = draft.detail("on_trial", other);
+    }
     if decision.covering.len() > 1 {
         draft = draft.detail("covering_grants", decision.covering.len());
     }

@@ -15,6 +15,9 @@ pub trait Observer: Send + Sync + fmt::Debug {
     /// The decision point answered, after this long.
     fn decided(&self, _action: Action, _outcome: Outcome, _took: Duration) {}
 
+    /// A bundle on trial was asked too, and would have answered the same or not.
+    fn compared(&self, _action: Action, _agrees: bool) {}
+
     /// A request got no permit; `outcome` counts checks after the decision too.
     fn denied(&self, _action: Action, _outcome: Outcome, _reason: Reason) {}
 

@@ -347,22 +347,19 @@ async fn carry_out(
         return Err(Refusal::new(Reason::Upstream, "no model server is configured for this endpoint"));
     };
 
-    // Forward, while the record is on its way to the disk. Nothing leaves before both are there.
+    // Forward, while the record is on its way to the disk. Nothing leaves before both are there; the record is asked
+    // for last, so that those of many requests reach the disk together.
     let since = Instant::now();
     let call = recognised.call;
-    let sent = async {
-        let sent = match call {
-            Call::InferenceModelReady => ready(upstream, &outgoing).await.map(Reply::Whole),
-            _ => {
-                let span = tracing::debug_span!("upstream", otel.kind = "client");
-                forward::send(upstream, &outgoing).instrument(span).await.map(Reply::Arrived)
-            }
-        };
-        (sent, since.elapsed())
+    let sent = match call {
+        Call::InferenceModelReady => ready(upstream, &outgoing).await.map(Reply::Whole),
+        _ => {
+            let span = tracing::debug_span!("upstream", otel.kind = "client");
+            forward::send(upstream, &outgoing).instrument(span).await.map(Reply::Arrived)
+        }
     };
-    let ((sent, took), durable) = tokio::join!(sent, record.durable());
-    trail.upstream = Some(took);
-    let durable = durable.map_err(|no| no_permit(&no, || true))?;
+    trail.upstream = Some(since.elapsed());
+    let durable = record.durable().await.map_err(|no| no_permit(&no, || true))?;
     let reply = match sent {
         Ok(reply) => reply,
         Err(Failure { refusal, was_sent }) => {

@@ -23,6 +23,7 @@ pub struct Metrics {
     registry: Registry,
     decisions: Family<Decided, Counter>,
     decision_time: Histogram,
+    comparisons: Family<Compared, Counter>,
     denials: Family<Denied, Counter>,
     rejections: Family<Protocol, Counter>,
     unavailable: Family<Why, Counter>,
@@ -78,6 +79,7 @@ macro_rules! labels {
 
 labels! {
     Decided { action: &'static str, outcome: &'static str }
+    Compared { action: &'static str, agrees: bool }
     Denied { action: &'static str, reason: &'static str }
     Protocol { protocol: String }
     Why { why: &'static str }
@@ -93,6 +95,7 @@ impl Metrics {
             registry: Registry::with_prefix("modelward"),
             decisions: Family::default(),
             decision_time: Histogram::new(exponential_buckets(2e-6, 2.0, 14)),
+            comparisons: Family::default(),
             denials: Family::default(),
             rejections: Family::default(),
             unavailable: Family::default(),
@@ -128,6 +131,11 @@ impl Metrics {
             "Time one decision took",
             Unit::Seconds,
             self.decision_time.clone(),
+        );
+        registry.register(
+            "comparisons",
+            "Decisions a bundle on trial was asked about too, by action and whether it agreed",
+            self.comparisons.clone(),
         );
         registry.register(
             "denials",
@@ -265,6 +273,10 @@ impl Observer for Metrics {
         let labels = Decided { action: action.as_str(), outcome: outcome.as_str() };
         self.decisions.get_or_create(&labels).inc();
         self.decision_time.observe(took.as_secs_f64());
+    }
+
+    fn compared(&self, action: Action, agrees: bool) {
+        self.comparisons.get_or_create(&Compared { action: action.as_str(), agrees }).inc();
     }
 
     fn denied(&self, action: Action, _outcome: Outcome, reason: Reason) {
@@ -405,6 +417,7 @@ pub fn reference() -> Result<String, fmt::Error> {
     let metrics = Metrics::new();
     // A metric with labels shows once it has a value.
     metrics.decided(Action::Predict, Outcome::Permitted, Duration::ZERO);
+    metrics.compared(Action::Predict, true);
     metrics.denied(Action::Predict, Outcome::NotPermitted, Reason::Policy);
     metrics.rejected("open-inference");
     metrics.unavailable(Unavailable::LedgerFull);

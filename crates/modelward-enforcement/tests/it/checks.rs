@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use modelward_decision::vocabulary::{Action, Field, PersonId, Privilege};
-use modelward_decision::{Bundle, Change, EpochScope, Outcome, Remedy};
+use modelward_decision::{Bundle, Candidate, Change, EpochScope, Outcome, Reach, Remedy};
 use modelward_enforcement::{Capabilities, Denial, End, NoPermit, ObligationKind, Operation, Reason};
 use modelward_identity::Authenticated;
 use modelward_ledger::entry::{Kind, ReleaseClass, Verdict};
@@ -177,5 +177,72 @@ async fn a_bound_too_large_to_write_down_does_not_keep_a_request_from_being_reco
     let who = system.sign_in(ana)?;
     let ask = modelward_decision::vocabulary::Ask { bytes: Some(u64::MAX), ..Default::default() };
     system.enforcer.enforce(&who, predict(&fraud).asking(ask), &system.situation(fraud.endpoint)).await?;
+    Ok(())
+}
+
+/// A bundle under which nobody predicts.
+fn without_predictions() -> Result<Arc<Bundle>, Failure> {
+    let guardrail = r#"
+@id("no-predictions")
+@title("Nobody predicts")
+@owner("tests")
+@reason("predictions are stopped")
+@remedy("administrator")
+forbid (principal, action in [Modelward::Action::"predict"], resource);
+"#;
+    let default = modelward_testkit::default_bundle();
+    let sources = default.sources().iter().map(|(name, text)| {
+        let text = if name == "guardrails.cedar" { format!("{text}{guardrail}") } else { text.clone() };
+        (name.clone(), text)
+    });
+    Ok(Arc::new(Bundle::from_sources(sources)?))
+}
+
+#[tokio::test]
+async fn a_bundle_on_trial_is_compared_and_recorded_but_not_obeyed() -> Result<(), Failure> {
+    let (system, (ana, fraud)) = System::start(world)?;
+    let who = system.sign_in(ana)?;
+    let bundle = without_predictions()?;
+    let digest = bundle.digest();
+    system.publish([Change::Candidate(Some(Candidate { bundle, reach: Reach::Shadow }))])?;
+
+    let permitted = system.enforcer.enforce(&who, predict(&fraud), &system.situation(fraud.endpoint)).await?;
+    let decision = permitted.permit.decision().clone();
+    assert_ne!(decision.bundle, digest, "the active bundle decides");
+    let comparison = decision.comparison.ok_or("no comparison was made")?;
+    assert_eq!(
+        (comparison.bundle, comparison.outcome, comparison.agrees),
+        (digest, Outcome::Forbidden, false)
+    );
+    let entries = system.entries_about(&decision.id.to_string(), 1).await?;
+    let told = entries[0].details.get("on_trial").ok_or("the difference is not recorded")?;
+    assert_eq!(
+        (told["bundle"].as_str(), told["outcome"].as_str()),
+        (Some(&*digest.to_string()), Some("forbidden"))
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_canary_governs_its_share_and_no_more() -> Result<(), Failure> {
+    let (system, (ana, fraud)) = System::start(world)?;
+    let who = system.sign_in(ana)?;
+    let bundle = without_predictions()?;
+    for (per_mille, is_obeyed) in [(1000, true), (0, false)] {
+        let reach = Reach::Canary { per_mille };
+        let candidate = Candidate { bundle: Arc::clone(&bundle), reach };
+        system.publish([Change::Candidate(Some(candidate))])?;
+        let answer = system.enforcer.enforce(&who, predict(&fraud), &system.situation(fraud.endpoint)).await;
+        let decision = match &answer {
+            Ok(enforced) => enforced.permit.decision().clone(),
+            Err(NoPermit::Denied(denial)) => denial.decision().clone(),
+            Err(NoPermit::Unavailable(why)) => return Err(why.to_string().into()),
+        };
+        assert_eq!(decision.bundle == bundle.digest(), is_obeyed, "{per_mille} ‰");
+        assert_eq!(answer.is_err(), is_obeyed);
+    }
+    system.publish([Change::Candidate(None)])?;
+    let enforced = system.enforcer.enforce(&who, predict(&fraud), &system.situation(fraud.endpoint)).await?;
+    assert_eq!(enforced.permit.decision().comparison, None);
     Ok(())
 }
