@@ -10,6 +10,7 @@
 pub mod bootstrap;
 pub mod grants;
 pub mod inventory;
+pub mod policy;
 
 pub use bootstrap::Bootstrap;
 pub use grants::{Giver, Reason, Refusal, Revocation};

@@ -5,6 +5,7 @@ use modelward_decision::vocabulary::{GrantId, ModelId, PersonId};
 use modelward_decision::{EpochScope, Grant, Removed};
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Edit, Thing};
+use modelward_governance::policy::PolicyState;
 use serde::{Deserialize, Serialize};
 
 use crate::credential::CredentialChange;
@@ -21,6 +22,8 @@ pub enum StateChange {
     /// Credentials minted before are worthless from now on.
     Bump(EpochScope),
     Bootstrap(Bootstrap),
+    /// Which bundle is in force and which one is on trial.
+    Policy(PolicyState),
     /// What a person signs in with.
     Credential(Box<CredentialChange>),
     /// The person can no longer sign in.
@@ -39,6 +42,7 @@ pub enum Recorded {
     Revoke(GrantId),
     Bump(EpochScope),
     Bootstrap(Bootstrap),
+    Policy(PolicyState),
     /// Which parts of a person's credential are new.
     Credential {
         person: PersonId,
@@ -55,6 +59,7 @@ pub enum Item {
     Thing(Thing),
     Grant(Box<Grant>),
     Bootstrap(Bootstrap),
+    Policy(PolicyState),
 }
 
 /// What an item is called in tables: its kind and its identifier.
@@ -89,6 +94,7 @@ impl StateChange {
             Self::Revoke(id) => vec![Recorded::Revoke(*id)],
             Self::Bump(scope) => vec![Recorded::Bump(*scope)],
             Self::Bootstrap(state) => vec![Recorded::Bootstrap(*state)],
+            Self::Policy(state) => vec![Recorded::Policy(*state)],
             Self::Credential(change) => vec![change.record()],
             Self::DropCredential(person) => vec![Recorded::DropCredential(*person)],
         }
@@ -105,6 +111,7 @@ impl Recorded {
             Self::Grant(grant) => Some((Key::new("grant", grant.id), Some(Item::Grant(grant)))),
             Self::Revoke(id) => Some((Key::new("grant", id), None)),
             Self::Bootstrap(state) => Some((Key::bootstrap(), Some(Item::Bootstrap(state)))),
+            Self::Policy(state) => Some((Key::policy(), Some(Item::Policy(state)))),
             Self::Bump(_) | Self::Credential { .. } | Self::DropCredential(_) => None,
         }
     }
@@ -129,6 +136,7 @@ impl Item {
             },
             Self::Grant(grant) => grant.id.to_string(),
             Self::Bootstrap(_) => Key::bootstrap().id,
+            Self::Policy(_) => Key::policy().id,
         }
     }
 
@@ -137,7 +145,7 @@ impl Item {
         let mut references = match self {
             Self::Thing(thing) => thing_references(thing),
             Self::Grant(grant) => grant_references(grant),
-            Self::Bootstrap(_) => Vec::new(),
+            Self::Bootstrap(_) | Self::Policy(_) => Vec::new(),
         };
         references.sort();
         references.dedup();
@@ -202,6 +210,10 @@ impl Key {
 
     pub(crate) fn bootstrap() -> Self {
         Self::new("bootstrap", "bootstrap")
+    }
+
+    pub(crate) fn policy() -> Self {
+        Self::new("policy", "policy")
     }
 
     pub(crate) fn of_thing(thing: &Thing) -> Self {

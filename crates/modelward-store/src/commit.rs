@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use modelward_decision::vocabulary::{EventId, PersonId, PrincipalRef};
 use modelward_decision::{Change, EpochScope};
+use modelward_governance::policy::PolicyState;
 use modelward_seal::Digest;
 use sqlx::AnyConnection;
 use tokio::sync::MutexGuard;
@@ -47,6 +48,8 @@ pub struct Ledgered {
     pub revision: u64,
     /// To be published now.
     pub widening: Vec<Change>,
+    /// The state of policy, where the event moved it: whole bundles are the caller's to find and publish.
+    pub policy: Option<PolicyState>,
     /// The event was reported before; see [`Committed::repeated`].
     pub repeated: bool,
 }
@@ -161,15 +164,30 @@ impl Writer<'_> {
             if first != index {
                 return Err(LedgeredError::OtherIndex { event, first, second: index });
             }
-            return Ok(Ledgered { revision: count(&row, 2)?, widening: Vec::new(), repeated: true });
+            return Ok(Ledgered {
+                revision: count(&row, 2)?,
+                widening: Vec::new(),
+                policy: None,
+                repeated: true,
+            });
         }
         let mut step = Step::begin(&mut transaction, event, at, Phase::Ledger).await?;
+        let mut moves_policy = false;
         for (superseded, record) in records_of(&mut transaction, event).await? {
+            moves_policy |= matches!(record, Recorded::Policy(_));
             if !superseded {
                 step.widen(&mut transaction, record, sequence).await?;
             }
         }
         credential::release(&mut transaction, event, step.at).await?;
+        let policy = match moves_policy {
+            true => in_force(&mut transaction, &Key::policy()).await?,
+            false => None,
+        };
+        let policy = match policy {
+            Some(Item::Policy(state)) => Some(state),
+            Some(Item::Thing(_) | Item::Grant(_) | Item::Bootstrap(_)) | None => None,
+        };
         let revision = step.revision();
         sqlx::query("DELETE FROM pending WHERE event = $1")
             .bind(event.to_string())
@@ -187,7 +205,7 @@ impl Writer<'_> {
         .await
         .doing("note the place of an event in the ledger")?;
         transaction.commit().await.doing("commit what the ledger has")?;
-        Ok(Ledgered { revision: unsigned(revision)?, widening: step.changes, repeated: false })
+        Ok(Ledgered { revision: unsigned(revision)?, widening: step.changes, policy, repeated: false })
     }
 }
 
@@ -221,6 +239,7 @@ fn normalised(mut commit: Commit) -> Result<Commit, CommitError> {
             | StateChange::Revoke(_)
             | StateChange::Bump(_)
             | StateChange::Bootstrap(_)
+            | StateChange::Policy(_)
             | StateChange::DropCredential(_) => {}
         }
         let key = subject(change);
@@ -242,6 +261,7 @@ fn subject(change: &StateChange) -> Option<Key> {
         StateChange::Revoke(id) => Some(Key::new("grant", id)),
         StateChange::Bump(scope) => Some(Key::new("epoch", epoch_scope_text(*scope))),
         StateChange::Bootstrap(_) => Some(Key::bootstrap()),
+        StateChange::Policy(_) => Some(Key::policy()),
         StateChange::Credential(change) => Some(Key::new("credential", change.person)),
         StateChange::DropCredential(person) => Some(Key::new("credential", person)),
     }
@@ -389,10 +409,19 @@ impl Step {
                     (Some(Item::Bootstrap(state)), _) => {
                         let stage = match head(connection, &key).await? {
                             Some(Item::Bootstrap(state)) => state.stage(),
-                            Some(Item::Thing(_) | Item::Grant(_)) | None => 0,
+                            Some(Item::Thing(_) | Item::Grant(_) | Item::Policy(_)) | None => 0,
                         };
                         if state.stage() <= stage {
                             return Err(CommitError::BootstrapBackwards);
+                        }
+                    }
+                    (Some(Item::Policy(state)), _) => {
+                        let expected = match head(connection, &key).await? {
+                            Some(Item::Policy(state)) => state.step.saturating_add(1),
+                            Some(Item::Thing(_) | Item::Grant(_) | Item::Bootstrap(_)) | None => 0,
+                        };
+                        if state.step != expected {
+                            return Err(CommitError::PolicyMoved);
                         }
                     }
                     (None, false) => {
@@ -604,6 +633,7 @@ async fn check<'a>(
             | Recorded::Revoke(_)
             | Recorded::Bump(_)
             | Recorded::Bootstrap(_)
+            | Recorded::Policy(_)
             | Recorded::DropCredential(_) => None,
         };
         if let Some(person) = person {

@@ -40,6 +40,7 @@ pub fn direction(before: Option<&Item>, change: &StateChange) -> Direction {
         StateChange::Put(thing) => Some(Item::Thing(Thing::clone(thing))),
         StateChange::Grant(grant) => Some(Item::Grant(grant.clone())),
         StateChange::Bootstrap(state) => Some(Item::Bootstrap(*state)),
+        StateChange::Policy(state) => Some(Item::Policy(*state)),
         StateChange::Remove(_) | StateChange::Revoke(_) => None,
         StateChange::Bump(_) | StateChange::DropCredential(_) => return Direction::Narrows,
         StateChange::Credential(_) => return Direction::Widens,
@@ -59,11 +60,8 @@ pub fn meet(before: Option<&Item>, after: Option<&Item>) -> Option<Item> {
     Some(match (before, after) {
         (Item::Thing(before), Item::Thing(after)) => Item::Thing(thing(before, after)),
         (Item::Bootstrap(before), Item::Bootstrap(after)) => Item::Bootstrap(bootstrap(*before, *after)),
-        // Grants never change, and items of two kinds never share a key.
-        (Item::Grant(_), Item::Grant(_))
-        | (Item::Thing(_), Item::Grant(_) | Item::Bootstrap(_))
-        | (Item::Grant(_), Item::Thing(_) | Item::Bootstrap(_))
-        | (Item::Bootstrap(_), Item::Thing(_) | Item::Grant(_)) => before.clone(),
+        // Grants never change, two bundles cannot be compared here, and items of two kinds never share a key.
+        (Item::Thing(_) | Item::Grant(_) | Item::Bootstrap(_) | Item::Policy(_), _) => before.clone(),
     })
 }
 

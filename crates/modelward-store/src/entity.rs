@@ -7,6 +7,7 @@ use modelward_decision::Grant;
 use modelward_decision::vocabulary::EventId;
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::Thing;
+use modelward_governance::policy::PolicyState;
 use sqlx::AnyConnection;
 
 use crate::StoreError;
@@ -29,6 +30,10 @@ pub(crate) async fn in_force(connection: &mut AnyConnection, key: &Key) -> Resul
         }
         "bootstrap" => match body(connection, key).await? {
             Some(body) => Ok(Some(Item::Bootstrap(from_json::<Bootstrap>(&body, "the bootstrap state")?))),
+            None => Ok(None),
+        },
+        "policy" => match body(connection, key).await? {
+            Some(body) => Ok(Some(Item::Policy(from_json::<PolicyState>(&body, "the state of policy")?))),
             None => Ok(None),
         },
         _ => match body(connection, key).await? {
@@ -66,6 +71,10 @@ pub(crate) async fn put_in_force(
         }
         Some(Item::Bootstrap(state)) => {
             let body = to_json(state, "the bootstrap state")?;
+            replace(connection, key, item, Some(&body), stamp).await
+        }
+        Some(Item::Policy(state)) => {
+            let body = to_json(state, "the state of policy")?;
             replace(connection, key, item, Some(&body), stamp).await
         }
         None => replace(connection, key, None, None, stamp).await,

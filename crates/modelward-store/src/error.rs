@@ -44,6 +44,8 @@ pub enum CommitError {
     GrantExists(GrantId),
     #[error("the bootstrap state cannot go back")]
     BootstrapBackwards,
+    #[error("the policy moved on while this step was prepared; look at what is in force now and try again")]
+    PolicyMoved,
     #[error("event `{0}` was committed before with other content")]
     EventReused(EventId),
     #[error("{what} is longer than {max} bytes")]

@@ -17,6 +17,7 @@ mod load;
 mod migrate;
 mod sql;
 
+pub mod bundles;
 pub mod change;
 pub mod credential;
 pub mod direction;

@@ -118,7 +118,7 @@ impl Store {
         let mut connection = self.pool().acquire().await.doing("get a connection")?;
         match crate::entity::in_force(&mut connection, &Key::bootstrap()).await? {
             Some(Item::Bootstrap(state)) => Ok(state),
-            Some(Item::Thing(_) | Item::Grant(_)) | None => Ok(Bootstrap::Uninitialised),
+            Some(Item::Thing(_) | Item::Grant(_) | Item::Policy(_)) | None => Ok(Bootstrap::Uninitialised),
         }
     }
 
@@ -169,7 +169,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut rows = sqlx::query(
             "SELECT body FROM entity
-             WHERE kind <> 'description' AND kind <> 'bootstrap'
+             WHERE kind <> 'description' AND kind <> 'bootstrap' AND kind <> 'policy'
                AND revision_from <= $1 AND revision_to > $1",
         )
         .bind(revision)
@@ -235,7 +235,8 @@ pub(crate) fn change_of(key: &Key, item: Option<Item>) -> Result<Option<Change>,
     Ok(match item {
         Some(Item::Thing(thing)) => change_of_thing(thing),
         Some(Item::Grant(grant)) => Some(Change::Grant(Arc::from(grant))),
-        Some(Item::Bootstrap(_)) => None,
+        // Snapshots hold whole bundles, which stand elsewhere.
+        Some(Item::Bootstrap(_) | Item::Policy(_)) => None,
         None => match key.kind {
             "grant" => Some(Change::Revoke(parse(&key.id, "a grant")?)),
             "project" => Some(Change::Remove(Removed::Project(parse(&key.id, "a project")?))),

@@ -18,8 +18,10 @@ pub(crate) struct Migration {
 }
 
 /// Append only.
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "first", sql: include_str!("../migrations/0001_first.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "first", sql: include_str!("../migrations/0001_first.sql") },
+    Migration { number: 2, name: "bundle", sql: include_str!("../migrations/0002_bundle.sql") },
+];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (
     number     BIGINT NOT NULL PRIMARY KEY,

@@ -101,6 +101,9 @@ fn bound_details(entry: &mut Entry) -> Result<(), DraftError> {
         if key.len() > KEY_BYTES_MAX {
             return Err(DraftError::LongKey { key: key.chars().take(KEY_BYTES_MAX).collect() });
         }
+        if is_plainly_short(value) {
+            continue;
+        }
         let field = format!("details.{key}");
         check_value(&field, value, 0)?;
         let bytes = canonical::to_vec(value)?;
@@ -120,6 +123,16 @@ fn bound_details(entry: &mut Entry) -> Result<(), DraftError> {
         cut_details(entry)?;
     }
     Ok(())
+}
+
+/// Whether a value is within its bound however it is written; each byte of a text takes at most six.
+fn is_plainly_short(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => true,
+        Value::Number(number) => !number.is_f64(),
+        Value::String(text) => text.len() <= VALUE_BYTES_MAX / 8,
+        Value::Array(_) | Value::Object(_) => false,
+    }
 }
 
 fn check_value(field: &str, value: &Value, depth: usize) -> Result<(), DraftError> {

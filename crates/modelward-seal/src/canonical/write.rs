@@ -1,6 +1,7 @@
 //! The canonical serializer.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::ops::Range;
@@ -100,25 +101,39 @@ impl<'a> Writer<'a> {
 
 fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    for byte in text.bytes() {
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x09 => out.extend_from_slice(b"\\t"),
-            0x0a => out.extend_from_slice(b"\\n"),
-            0x0c => out.extend_from_slice(b"\\f"),
-            0x0d => out.extend_from_slice(b"\\r"),
-            0x00..=0x1f => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                out.extend_from_slice(b"\\u00");
-                out.extend(HEX.get(usize::from(byte >> 4)));
-                out.extend(HEX.get(usize::from(byte & 15)));
-            }
-            _ => out.push(byte),
+    let bytes = text.as_bytes();
+    let mut plain_from = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if !needs_escape(*byte) {
+            continue;
         }
+        out.extend_from_slice(bytes.get(plain_from..at).unwrap_or_default());
+        plain_from = at.saturating_add(1);
+        write_escaped(out, *byte);
     }
+    out.extend_from_slice(bytes.get(plain_from..).unwrap_or_default());
     out.push(b'"');
+}
+
+const fn needs_escape(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0x00..=0x1f)
+}
+
+fn write_escaped(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        0x08 => out.extend_from_slice(b"\\b"),
+        0x09 => out.extend_from_slice(b"\\t"),
+        0x0a => out.extend_from_slice(b"\\n"),
+        0x0c => out.extend_from_slice(b"\\f"),
+        0x0d => out.extend_from_slice(b"\\r"),
+        0x00..=0x1f => {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            out.extend_from_slice(b"\\u00");
+            out.extend(HEX.get(usize::from(byte >> 4)));
+            out.extend(HEX.get(usize::from(byte & 15)));
+        }
+        _ => out.extend_from_slice(&[b'\\', byte]),
+    }
 }
 
 fn write_integer(out: &mut Vec<u8>, value: i128) -> Done {
@@ -313,8 +328,6 @@ impl Object<'_> {
     }
 
     fn finish(mut self) -> Done {
-        // RFC 8785 section 3.2.3: by UTF-16 code units, which differs from UTF-8 order above U+FFFF.
-        let order = |a: &str, b: &str| a.encode_utf16().cmp(b.encode_utf16());
         if !self.members.is_sorted_by(|(a, _), (b, _)| order(a, b).is_lt()) {
             self.members.sort_by(|(a, _), (b, _)| order(a, b));
             for ((first, _), (second, _)) in self.members.iter().zip(self.members.iter().skip(1)) {
@@ -335,6 +348,11 @@ impl Object<'_> {
         self.out.extend_from_slice(self.close.as_bytes());
         Ok(())
     }
+}
+
+/// RFC 8785 section 3.2.3: by UTF-16 code units, which differs from the order of bytes above U+FFFF.
+fn order(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
 macro_rules! list_impl {

@@ -6,9 +6,12 @@ use tempfile::TempDir;
 use super::*;
 use crate::Options;
 
-const SECOND: Migration =
-    Migration { number: 2, name: "second", sql: "CREATE TABLE second (a TEXT NOT NULL); -- two" };
-const THIRD: Migration = Migration { number: 3, name: "third", sql: "CREATE TABLE third (a TEXT NOT NULL);" };
+/// Number of the last migration this program knows.
+const LAST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;
+const NEXT: Migration =
+    Migration { number: LAST + 1, name: "next", sql: "CREATE TABLE next (a TEXT NOT NULL); -- two" };
+const AFTER: Migration =
+    Migration { number: LAST + 2, name: "after", sql: "CREATE TABLE after_next (a TEXT NOT NULL);" };
 
 fn noon() -> Timestamp {
     "2026-03-02T12:00:00Z".parse().unwrap()
@@ -40,10 +43,9 @@ impl Place {
     }
 }
 
-fn first_and(more: impl IntoIterator<Item = Migration>) -> Vec<Migration> {
-    let first = &MIGRATIONS[0];
-    let first = Migration { number: first.number, name: first.name, sql: first.sql };
-    [first].into_iter().chain(more).collect()
+fn known_and(more: impl IntoIterator<Item = Migration>) -> Vec<Migration> {
+    let known = MIGRATIONS.iter().map(|known| Migration { ..*known });
+    known.chain(more).collect()
 }
 
 #[tokio::test]
@@ -59,7 +61,7 @@ async fn a_backup_is_taken_before_the_schema_moves_on() {
     let place = Place::new();
     let store = place.open().await.unwrap();
     store.set_setting("who", "me").await.unwrap();
-    run_all(&store, &first_and([SECOND]), Some(&place.path()), noon()).await.unwrap();
+    run_all(&store, &known_and([NEXT]), Some(&place.path()), noon()).await.unwrap();
     let backups = place.backups();
     assert_eq!(backups.len(), 1, "{backups:?}");
     store.close().await;
@@ -67,7 +69,7 @@ async fn a_backup_is_taken_before_the_schema_moves_on() {
     // The backup is the database as it was.
     let copy = Store::open(&backups[0], Options::new(noon())).await.unwrap();
     assert_eq!(copy.setting("who").await.unwrap().as_deref(), Some("me"));
-    assert!(sqlx::query("SELECT a FROM second").fetch_optional(copy.pool()).await.is_err());
+    assert!(sqlx::query("SELECT a FROM next").fetch_optional(copy.pool()).await.is_err());
     copy.close().await;
     #[cfg(unix)]
     {
@@ -98,10 +100,13 @@ async fn three_backups_are_kept() {
 async fn a_newer_database_is_refused() {
     let place = Place::new();
     let store = place.open().await.unwrap();
-    run_all(&store, &first_and([SECOND, THIRD]), None, noon()).await.unwrap();
+    run_all(&store, &known_and([NEXT, AFTER]), None, noon()).await.unwrap();
     store.close().await;
     let refused = place.open().await.unwrap_err();
-    assert!(matches!(refused, StoreError::Newer { found: 2, known: 1 }), "{refused}");
+    assert!(
+        matches!(refused, StoreError::Newer { found, known } if found == LAST + 1 && known == LAST),
+        "{refused}"
+    );
     assert!(refused.hint().is_some());
 }
 
@@ -109,21 +114,24 @@ async fn a_newer_database_is_refused() {
 async fn a_changed_migration_is_refused() {
     let place = Place::new();
     let store = place.open().await.unwrap();
-    run_all(&store, &first_and([SECOND]), None, noon()).await.unwrap();
-    let changed = Migration { sql: "CREATE TABLE second (a TEXT NOT NULL); -- deux", ..SECOND };
-    let refused = run_all(&store, &first_and([changed]), None, noon()).await.unwrap_err();
-    assert!(matches!(refused, StoreError::ChangedMigration { number: 2 }));
+    run_all(&store, &known_and([NEXT]), None, noon()).await.unwrap();
+    let changed = Migration { sql: "CREATE TABLE next (a TEXT NOT NULL); -- deux", ..NEXT };
+    let refused = run_all(&store, &known_and([changed]), None, noon()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::ChangedMigration { number } if number == LAST + 1));
 }
 
 #[tokio::test]
 async fn a_migration_that_fails_leaves_nothing_behind() {
     let place = Place::new();
     let store = place.open().await.unwrap();
-    let broken =
-        Migration { number: 2, name: "broken", sql: "CREATE TABLE half (a TEXT NOT NULL); CREATE TABLE;" };
-    run_all(&store, &first_and([broken]), None, noon()).await.unwrap_err();
+    let broken = Migration {
+        number: LAST + 1,
+        name: "broken",
+        sql: "CREATE TABLE half (a TEXT NOT NULL); CREATE TABLE;",
+    };
+    run_all(&store, &known_and([broken]), None, noon()).await.unwrap_err();
     assert!(sqlx::query("SELECT a FROM half").fetch_optional(store.pool()).await.is_err());
-    run_all(&store, &first_and([SECOND]), None, noon()).await.unwrap();
+    run_all(&store, &known_and([NEXT]), None, noon()).await.unwrap();
 }
 
 #[test]

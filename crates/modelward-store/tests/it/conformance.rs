@@ -6,15 +6,17 @@ use jiff::SignedDuration;
 use modelward_decision::vocabulary::{
     Binding, Classification, GranteeRef, PersonId, PrincipalRef, ScopeRef, SessionId,
 };
-use modelward_decision::{Change, EpochScope, Removed};
+use modelward_decision::{Change, EpochScope, Reach, Removed};
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Thing};
+use modelward_governance::policy::PolicyState;
 use modelward_identity::password::PasswordHash;
 use modelward_identity::recovery::RecoveryCodes;
 use modelward_identity::session::SessionRecord;
 use modelward_identity::softlock::{LockKey, Softlock};
 use modelward_identity::{EpochMark, Strength};
 use modelward_seal::Digest;
+use modelward_store::bundles::BundleRow;
 use modelward_store::credential::CredentialChange;
 use modelward_store::enrolment::Enrolment;
 use modelward_store::grants::GrantsOf;
@@ -58,6 +60,8 @@ macro_rules! promises {
 }
 
 promises![
+    the_policy_moves_step_by_step_once_the_ledger_has_it,
+    bundles_are_kept_and_signed_by_one_at_a_time,
     a_grant_counts_only_once_the_ledger_has_it,
     a_revocation_counts_at_commit,
     a_mixed_change_is_split,
@@ -542,6 +546,61 @@ async fn the_house_is_initialised_once(place: &Place) {
     assert_eq!(store.bootstrap().await.unwrap(), closed, "closing narrows");
     let reopened = store.commit(commit(NEXT + 2, [StateChange::Bootstrap(open)])).await;
     assert!(matches!(reopened, Err(CommitError::BootstrapBackwards)));
+}
+
+async fn the_policy_moves_step_by_step_once_the_ledger_has_it(place: &Place) {
+    let store = furnished(place).await;
+    let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
+    let first = PolicyState::first(old);
+    assert_eq!(store.policy(Moment::Now).await.unwrap(), None);
+    store.commit(commit(NEXT, [StateChange::Policy(first)])).await.unwrap();
+    assert_eq!(store.policy(Moment::Now).await.unwrap(), None, "the ledger has not got it yet");
+    let ledgered = store.ledgered(event(NEXT), 1, after(1)).await.unwrap();
+    assert_eq!(ledgered.policy, Some(first));
+
+    let shadow = first.try_out(new, Reach::Shadow).unwrap();
+    store.commit(commit(NEXT + 1, [StateChange::Policy(shadow)])).await.unwrap();
+    // Somebody else started from the same state.
+    let other = first.activate(new).unwrap();
+    let refused = store.commit(commit(NEXT + 2, [StateChange::Policy(other)])).await;
+    assert!(matches!(refused, Err(CommitError::PolicyMoved)), "{refused:?}");
+    store.ledgered(event(NEXT + 1), 2, after(2)).await.unwrap();
+    let active = shadow.activate(new).unwrap();
+    store.commit(commit(NEXT + 2, [StateChange::Policy(active)])).await.unwrap();
+    let last = store.ledgered(event(NEXT + 2), 3, after(3)).await.unwrap();
+
+    let again = place.open().await;
+    assert_eq!(again.policy(Moment::Now).await.unwrap(), Some(active));
+    assert_eq!(again.policy(Moment::At(after(2))).await.unwrap(), Some(shadow));
+    assert_eq!(again.policy(Moment::Revision(last.revision - 1)).await.unwrap(), Some(shadow));
+    let steps: Vec<_> =
+        again.policy_steps(10).await.unwrap().into_iter().map(|step| (step.state, step.since)).collect();
+    assert_eq!(steps, [(active, after(3)), (shadow, after(2)), (first, after(1))]);
+}
+
+async fn bundles_are_kept_and_signed_by_one_at_a_time(place: &Place) {
+    let store = furnished(place).await;
+    let row = BundleRow {
+        digest: Digest::of(b"bundle"),
+        name: "default".to_owned(),
+        version: "1".to_owned(),
+        file: "{}".to_owned(),
+        proposed_by: Some(PrincipalRef::Person(id(1))),
+        proposed_at: noon(),
+    };
+    store.put_bundle(&row).await.unwrap();
+    let other = BundleRow { file: "other".to_owned(), proposed_by: None, ..row.clone() };
+    store.put_bundle(&other).await.unwrap();
+    assert_eq!(store.bundle(row.digest).await.unwrap(), Some(row.clone()), "what is kept stays as it is");
+    assert_eq!(store.bundle(Digest::ZERO).await.unwrap(), None);
+
+    assert!(store.replace_bundle(row.digest, "{}", "one signature").await.unwrap());
+    assert!(!store.replace_bundle(row.digest, "{}", "another signature").await.unwrap(), "nothing is lost");
+    assert_eq!(store.bundle(row.digest).await.unwrap().unwrap().file, "one signature");
+    let later = BundleRow { digest: Digest::of(b"later"), proposed_at: after(5), ..row.clone() };
+    store.put_bundle(&later).await.unwrap();
+    let listed: Vec<_> = store.bundles(10).await.unwrap().into_iter().map(|head| head.digest).collect();
+    assert_eq!(listed, [later.digest, row.digest], "newest first");
 }
 
 async fn a_description_follows_its_model(place: &Place) {

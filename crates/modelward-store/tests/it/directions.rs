@@ -8,6 +8,8 @@ use modelward_decision::vocabulary::{Classification, PrincipalRef};
 use modelward_decision::{EpochScope, Removed};
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Thing};
+use modelward_governance::policy::PolicyState;
+use modelward_seal::Digest;
 use modelward_store::change::Item;
 use modelward_store::credential::CredentialChange;
 use modelward_store::direction::{direction, meet};
@@ -56,6 +58,10 @@ fn every_change_has_a_direction() {
     let closed = Bootstrap::Closed { pair: [id(1), id(2)], closed_at: noon() };
     t.row("bootstrap: opened", None, &StateChange::Bootstrap(open));
     t.row("bootstrap: closed", Some(Item::Bootstrap(open)), &StateChange::Bootstrap(closed));
+
+    let policy = PolicyState::first(Digest::of(b"old"));
+    let next = policy.activate(Digest::of(b"new")).unwrap();
+    t.row("policy: another bundle", Some(Item::Policy(policy)), &StateChange::Policy(next));
 
     let dana = person(2, "dana");
     t.row("person: new", None, &put(Thing::Person(dana.clone())));
@@ -218,6 +224,7 @@ fn every_change_has_a_direction() {
         credential: dropped                        narrows
         bootstrap: opened                          widens
         bootstrap: closed                          narrows
+        policy: another bundle                     widens
         person: new                                widens
         person: same                               neither
         person: renamed                            widens

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use expect_test::expect;
 use modelward_decision::grant::{Conditions, Day, Origin, Window};
 use modelward_decision::vocabulary::{Field, PrincipalRef};
-use modelward_decision::{EpochScope, Removed};
+use modelward_decision::{EpochScope, Reach, Removed};
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Thing};
+use modelward_governance::policy::PolicyState;
+use modelward_seal::Digest;
 use modelward_store::Recorded;
 
 use crate::house::{
@@ -63,6 +65,11 @@ fn everything() -> Vec<Recorded> {
         Recorded::Bump(EpochScope::Session(id(5))),
         Recorded::Bootstrap(Bootstrap::Open { first: id(1), opened_at: noon() }),
         Recorded::Bootstrap(Bootstrap::Closed { pair: [id(1), id(2)], closed_at: noon() }),
+        Recorded::Policy(
+            PolicyState::first(Digest::ZERO)
+                .try_out(Digest::of(b"new"), Reach::Canary { per_mille: 50 })
+                .unwrap(),
+        ),
         Recorded::Credential { person: id(2), password: true, totp: false, recovery_codes: 10 },
         Recorded::DropCredential(id(2)),
     ]);
@@ -98,6 +105,7 @@ fn stored_texts_stay_as_they_are() {
         {"change":"bump","of":{"kind":"session","id":"se_01jm000000e008000000000005"}}
         {"change":"bootstrap","of":{"state":"open","first":"pe_01jm000000e008000000000001","opened_at":"2026-03-02T12:00:00Z"}}
         {"change":"bootstrap","of":{"state":"closed","pair":["pe_01jm000000e008000000000001","pe_01jm000000e008000000000002"],"closed_at":"2026-03-02T12:00:00Z"}}
+        {"change":"policy","of":{"step":1,"active":"sha256:0000000000000000000000000000000000000000000000000000000000000000","on_trial":{"bundle":"sha256:11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437","reach":{"kind":"canary","per_mille":50}}}}
         {"change":"credential","of":{"person":"pe_01jm000000e008000000000002","password":true,"totp":false,"recovery_codes":10}}
         {"change":"drop-credential","of":"pe_01jm000000e008000000000002"}
     "##]]
