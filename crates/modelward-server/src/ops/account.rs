@@ -18,9 +18,10 @@ use modelward_store::StateChange;
 use modelward_store::sign_in::Attempt;
 
 use crate::caller::{Caller, Visit};
-use crate::control::{Allowed, Changed, ControlPlane};
+use crate::control::{Allowed, ControlPlane};
 use crate::ops::{grants, people};
 use crate::problem::Problem;
+use crate::turn::Changed;
 use crate::wire::{
     BootstrapView, ErrorCode, List, LoggedIn, LoggedOut, LoginRequest, Secret, SessionView, SessionsEnded,
     Whoami,
@@ -344,7 +345,7 @@ async fn end(
         lines: vec![format!("session {session} ended")],
         changes: vec![StateChange::Bump(EpochScope::Session(session))],
     };
-    let settled = plane.change(changed).await?;
+    let settled = plane.turn().await?.make(changed).await?;
     plane.store.end_session(session, plane.now()).await?;
     Ok(settled.revision)
 }
@@ -368,7 +369,7 @@ pub(crate) async fn end_all(
             )],
             changes: vec![StateChange::Bump(EpochScope::Principal(principal))],
         };
-        let settled = plane.change(changed).await?;
+        let settled = plane.turn().await?.make(changed).await?;
         let sessions = plane.store.end_sessions_of(principal, None, plane.now()).await?;
         Ok(SessionsEnded { sessions, revision: Some(settled.revision) })
     })

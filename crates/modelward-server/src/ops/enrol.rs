@@ -14,9 +14,10 @@ use modelward_store::credential::CredentialChange;
 use modelward_store::enrolment::Enrolment as Stored;
 
 use crate::caller::{Caller, Visit};
-use crate::control::{Allowed, Changed, ControlPlane};
+use crate::control::{Allowed, ControlPlane};
 use crate::ops::account;
 use crate::problem::Problem;
+use crate::turn::Changed;
 use crate::wire::{EnrolConfirmRequest, EnrolRequest, EnrolStarted, Enrolled, ErrorCode, Invited, Secret};
 
 /// The first half: who the code is for, and a fresh secret for the authenticator.
@@ -171,7 +172,8 @@ async fn keep(plane: &Arc<ControlPlane>, found: &Found, done: enrol::Enrolled) -
         lines: vec![format!("{} enrolled with password and authenticator", found.person.name)],
         changes: vec![StateChange::Credential(Box::new(change))],
     };
-    if let Err(problem) = plane.change(changed).await {
+    let made = async { plane.turn().await?.make(changed).await };
+    if let Err(problem) = made.await {
         // The code goes back, or the first person could never enrol after a moment without a ledger.
         plane.store.issue_enrolment(&found.stored).await?;
         return Err(problem);
@@ -244,6 +246,7 @@ pub(crate) async fn initialise(
 
     let now = plane.now();
     let person = PersonId::from_uuid(plane.ids.uuid());
+    let turn = plane.turn().await?;
     let state = plane
         .bootstrap()
         .await?
@@ -261,7 +264,7 @@ pub(crate) async fn initialise(
     let mut changes = vec![StateChange::Put(Box::new(Thing::Person(first))), StateChange::Bootstrap(state)];
     changes.extend(first_grants(ids, person, now).map(|grant| StateChange::Grant(Box::new(grant))));
     let lines = vec![format!("{name} is the first person and holds govern and audit over the platform")];
-    plane.change(Changed { actor: None, what: "initialise", lines, changes }).await?;
+    turn.make(Changed { actor: None, what: "initialise", lines, changes }).await?;
     let (code, expires_at) = issue(plane, person, None).await?;
     Ok(Invited { code: Secret::new(code.expose().as_str()), name, expires_at })
 }
@@ -281,7 +284,8 @@ pub(crate) async fn initialise_again(plane: &Arc<ControlPlane>) -> Result<Invite
         plane.snapshot().person(first).cloned().ok_or_else(|| refused("the first person is gone"))?;
     let name = person.name.clone();
     let lines = vec![format!("{name}, the first person, gets another code to enrol with")];
-    plane.change(Changed { actor: None, what: "initialise-again", lines, changes: Vec::new() }).await?;
+    let turn = plane.turn().await?;
+    turn.make(Changed { actor: None, what: "initialise-again", lines, changes: Vec::new() }).await?;
     let (code, expires_at) = issue(plane, first, None).await?;
     Ok(Invited { code: Secret::new(code.expose().as_str()), name, expires_at })
 }

@@ -185,6 +185,21 @@ impl House {
         self.clock.now()
     }
 
+    /// Entries that are durable.
+    pub(crate) fn ledger_size(&self) -> u64 {
+        self.ledger.reader().position().size
+    }
+
+    /// Waits until so many entries are durable, and until whoever waited for them had a turn.
+    pub(crate) async fn ledger_grows_to(&self, size: u64) {
+        while self.ledger_size() < size {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub(crate) fn pass_seconds(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
     }
