@@ -9,10 +9,11 @@ use modelward_decision::vocabulary::{Action, Classification, ModelId, Name, Prin
 use modelward_enforcement::Summary;
 use modelward_governance::inventory::{
     AliasDeclaration, ColumnDeclaration, Current, DatasetDeclaration, Declaration as Declared, Description,
-    Difference, Edit, EndpointDeclaration, EnvironmentDeclaration, GroupDeclaration, MachineDeclaration,
-    ModelDeclaration, Operation, Plan, ProjectDeclaration, Prune, ServedDeclaration, Thing,
-    VersionDeclaration, merge, plan,
+    Difference, EndpointDeclaration, EnvironmentDeclaration, GroupDeclaration, MachineDeclaration,
+    ModelDeclaration, Operation, Plan, ProjectDeclaration, Prune, ServedDeclaration, VersionDeclaration,
+    merge, plan,
 };
+use modelward_governance::own::nobody_widens_their_own;
 use modelward_store::{Commit, Moment, StateChange};
 
 use crate::caller::Caller;
@@ -23,7 +24,7 @@ use crate::turn::{Changed, Turn};
 use crate::wire::{
     AccessRow, AliasView, Applied, ApplyGroupsRequest, ApplyMachinesRequest, ApplyRequest, ChangeVerb,
     ColumnView, DatasetView, Declaration, DeclaredChange, DeclaredDataset, DeclaredEndpoint, DeclaredModel,
-    EndpointView, EnvironmentView, ErrorCode, List, MetricsView, ModelLine, ModelView, ProjectView,
+    EndpointView, EnvironmentView, List, MetricsView, ModelLine, ModelView, ProjectView,
     ServedView, VersionLine, VersionView,
 };
 use crate::{names, words};
@@ -142,7 +143,8 @@ async fn run(
         let gone = only(pruned, job.kinds).into_iter().filter(|it| it.operation == Operation::Delete);
         gone.map(|difference| format!("{} {}", difference.kind, difference.name)).collect()
     };
-    nobody_joins_alone(&snapshot, caller.who.principal(), &planned)?;
+    let edits = planned.iter().flat_map(|difference| &difference.edits);
+    nobody_widens_their_own(caller.who.principal(), &snapshot, edits)?;
     let changes: Vec<DeclaredChange> = planned.iter().map(change_view).collect();
     let mut revision = None;
     if !job.dry_run && !planned.is_empty() {
@@ -153,51 +155,6 @@ async fn run(
 
 fn only(plan: Plan, kinds: &[&str]) -> Vec<Difference> {
     plan.differences.into_iter().filter(|difference| kinds.contains(&difference.kind)).collect()
-}
-
-/// Whoever manages groups could otherwise reach every right a group holds: that would be granting to oneself.
-fn nobody_joins_alone(
-    snapshot: &Snapshot,
-    actor: PrincipalRef,
-    planned: &[Difference],
-) -> Result<(), Problem> {
-    for edit in planned.iter().flat_map(|difference| &difference.edits) {
-        let Edit::Put(thing) = edit else { continue };
-        let joins = match &**thing {
-            Thing::Person(after) => {
-                let before = snapshot.person(after.id).map(|person| &person.groups);
-                PrincipalRef::Person(after.id) == actor
-                    && before.is_none_or(|before| !after.groups.is_subset(before))
-            }
-            Thing::Machine(after) => {
-                let before = snapshot.machine(after.id).map(|machine| &machine.groups);
-                PrincipalRef::Person(after.owner) == actor
-                    && !after.groups.is_empty()
-                    && before.is_none_or(|before| !after.groups.is_subset(before))
-            }
-            Thing::Group(after) => {
-                let before = snapshot.group(after.id).map(|group| &group.parents);
-                names::groups_of(snapshot, actor).contains(&after.id)
-                    && before.is_none_or(|before| !after.parents.is_subset(before))
-            }
-            Thing::Project(_)
-            | Thing::Environment(_)
-            | Thing::Model(_)
-            | Thing::Description(_)
-            | Thing::Version(_)
-            | Thing::Alias(_)
-            | Thing::Dataset(_)
-            | Thing::Endpoint(_) => false,
-        };
-        if joins {
-            return Err(Problem::new(
-                ErrorCode::Refused,
-                "nobody adds themselves, a machine they answer for or a group they belong to to a group",
-            )
-            .hint("ask the other person who governs"));
-        }
-    }
-    Ok(())
 }
 
 /// Commits in parts a transaction can hold; each part leaves a whole state, as the plan is in order.
