@@ -11,7 +11,7 @@ use modelward_governance::Bootstrap;
 use modelward_identity::login::{Account, Login, LoginRefusal};
 use modelward_identity::password::Password;
 use modelward_identity::recovery::RecoveryCode;
-use modelward_identity::session::{self, Opened, SessionRecord};
+use modelward_identity::session::{self, Opened, Refusal, SessionRecord, Since};
 use modelward_identity::softlock::{AccountKey, LockKey, SourcePrefix, Wait};
 use modelward_identity::totp::Step;
 use modelward_store::StateChange;
@@ -34,6 +34,16 @@ pub(crate) fn wait(wait: Wait, now: Timestamp) -> Problem {
         .retry_after(u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
+/// Why a session that was just opened does not count: somebody ended all of them while it was being opened.
+pub(crate) fn ended_meanwhile(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Revoked => Problem::unauthenticated(),
+        Refusal::Unknown | Refusal::Idle | Refusal::Expired => {
+            Problem::internal("opening a session", &refusal)
+        }
+    }
+}
+
 /// A session just opened, with its secret for the one who opened it.
 pub(crate) struct SignedIn {
     pub(crate) opened: Opened,
@@ -47,6 +57,8 @@ pub(crate) async fn sign_in(
     request: LoginRequest,
     binding: Binding,
 ) -> Result<Allowed<SignedIn>, Problem> {
+    // Before anything is looked at: what is revoked from here on ends the session too.
+    let before = plane.snapshot();
     let now = plane.now();
     let name = request.name.to_string();
     let attempt = plane
@@ -59,12 +71,9 @@ pub(crate) async fn sign_in(
     remember(plane, visit, &name, result.is_ok()).await?;
     let (login, recovery_codes_left) = result?;
 
-    let snapshot = plane.snapshot();
-    let opened = session::open(&login, binding, visit.user_agent.as_deref(), &snapshot, &*plane.ids, now);
-    let who = opened
-        .record
-        .authenticate(&opened.token, &snapshot, now)
-        .map_err(|refusal| Problem::internal("opening a session", &refusal))?;
+    let since = Since::read(&before, login.principal());
+    let opened = session::open(&login, since, binding, visit.user_agent.as_deref(), &*plane.ids, now);
+    let who = opened.record.authenticate(&opened.token, &plane.snapshot(), now).map_err(ended_meanwhile)?;
     let caller =
         Caller { who, situation: visit.situation.clone(), mark: visit.mark, session: None, form_token: None };
     let summary = Summary::default().with("session", opened.record.id);

@@ -8,7 +8,8 @@ use modelward_enforcement::{Rejection, RejectionKind, Summary};
 use modelward_governance::Bootstrap;
 use modelward_identity::enrol::{self, EnrolmentCode, EnrolmentRefusal, EnrolmentState};
 use modelward_identity::password::Password;
-use modelward_identity::{session, totp::TotpSecret};
+use modelward_identity::session::{self, Since};
+use modelward_identity::totp::TotpSecret;
 use modelward_store::StateChange;
 use modelward_store::credential::CredentialChange;
 use modelward_store::enrolment::Enrolment as Stored;
@@ -70,6 +71,7 @@ pub(crate) async fn confirm(
     visit: &Visit,
     request: EnrolConfirmRequest,
 ) -> Result<Allowed<Enrolled>, Problem> {
+    let before = plane.snapshot();
     let found = find(plane, visit, &request.code).await?;
     let password = Password::new(request.password.expose()).map_err(weak)?;
     let attempt = plane
@@ -81,11 +83,12 @@ pub(crate) async fn confirm(
     plane.with_softlocks(|locks| locks.succeed(&attempt, now));
 
     // Both factors were proved, which is a sign-in: it is decided and recorded as one.
-    let opened = session::open(&done.login, Binding::None, None, &plane.snapshot(), &*plane.ids, now);
+    let since = Since::read(&before, done.login.principal());
+    let opened = session::open(&done.login, since, Binding::None, None, &*plane.ids, now);
     let who = opened
         .record
         .authenticate(&opened.token, &plane.snapshot(), now)
-        .map_err(|refusal| Problem::internal("proving an enrolment", &refusal))?;
+        .map_err(account::ended_meanwhile)?;
     let caller =
         Caller { who, situation: visit.situation.clone(), mark: visit.mark, session: None, form_token: None };
     let summary = Summary::default().with("what", "enrolment");

@@ -165,6 +165,20 @@ async fn of_two_grants_at_once_the_second_sees_the_first() {
 }
 
 #[tokio::test]
+async fn a_sign_in_under_way_when_all_sessions_are_ended_leaves_none() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    let femi = house.invited(&dana, "femi").await;
+    let ended = house.call("POST", "/api/v1/people/femi/end-sessions", Some(&dana), None);
+    let (answer, ended) = tokio::join!(house.sign_in_answer("femi", &femi), ended);
+    ended.ok();
+    if let Some(secret) = answer.json()["session_secret"].as_str() {
+        let late = Session::with_secret(secret);
+        assert_eq!(house.get("/api/v1/whoami", &late).await.status, 401, "the password was being checked");
+    }
+}
+
+#[tokio::test]
 async fn a_session_signed_out_of_is_worth_nothing_afterwards() {
     let house = House::new().await;
     let dana = house.first().await;

@@ -121,6 +121,12 @@ pub(crate) struct Session {
     totp: String,
 }
 
+impl Session {
+    pub(crate) fn with_secret(secret: &str) -> Self {
+        Self { secret: secret.to_owned(), totp: String::new() }
+    }
+}
+
 impl House {
     pub(crate) async fn new() -> Self {
         Self::in_folder(tempfile::tempdir().unwrap(), false).await
@@ -266,12 +272,18 @@ impl House {
     }
 
     pub(crate) async fn sign_in(&self, name: &str, totp_secret: &str) -> Session {
-        // A code counts once, so the next one is waited for.
-        self.pass_seconds(30);
-        let body = json!({ "name": name, "password": PASSWORD, "totp": self.totp(totp_secret) });
-        let signed_in = self.call("POST", "/api/v1/login", None, Some(body)).await.ok();
+        let session = Session { secret: String::new(), totp: totp_secret.to_owned() };
+        let signed_in = self.sign_in_answer(name, &session).await.ok();
         let secret = signed_in["session_secret"].as_str().unwrap().to_owned();
         Session { secret, totp: totp_secret.to_owned() }
+    }
+
+    /// What signing in with the authenticator of this session is answered.
+    pub(crate) async fn sign_in_answer(&self, name: &str, session: &Session) -> Answer {
+        // A code counts once, so the next one is waited for.
+        self.pass_seconds(30);
+        let body = json!({ "name": name, "password": PASSWORD, "totp": self.totp(&session.totp) });
+        self.call("POST", "/api/v1/login", None, Some(body)).await
     }
 
     pub(crate) async fn again(&self, name: &str, session: &Session) -> Session {
