@@ -12,6 +12,7 @@ use modelward_decision::vocabulary::{
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::bootstrap::{Bootstrap, GOVERNORS_MAX, GRANT_DAYS_MAX, governors, latest_end};
+use crate::own::{groups_of, machines_of};
 
 /// Why a grant is not given or not taken back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -262,18 +263,10 @@ fn is_known_scope(snapshot: &Snapshot, scope: ScopeRef) -> bool {
 impl Giver {
     /// A person, with the machines the person answers for and the groups any of them belongs to, followed upwards.
     pub fn of(person: PersonId, snapshot: &Snapshot) -> Self {
-        let mut direct: Vec<GroupId> =
-            snapshot.person(person).into_iter().flat_map(|found| found.groups.iter().copied()).collect();
-        let mut machines = BTreeSet::new();
-        for machine in snapshot.machines().filter(|machine| machine.owner == person) {
-            machines.insert(machine.id);
-            direct.extend(&machine.groups);
-        }
-        let mut groups = BTreeSet::new();
-        while let Some(id) = direct.pop() {
-            if groups.insert(id) {
-                direct.extend(snapshot.group(id).into_iter().flat_map(|group| group.parents.iter().copied()));
-            }
+        let machines = machines_of(snapshot, person);
+        let mut groups = groups_of(snapshot, PrincipalRef::Person(person));
+        for machine in &machines {
+            groups.append(&mut groups_of(snapshot, PrincipalRef::Machine(*machine)));
         }
         Self { person, groups, machines }
     }

@@ -5,11 +5,12 @@
 //! in), and requests with approvals, which are not part of the first form: until they exist, a grant comes into being
 //! only inside the limits of [`bootstrap`].
 //!
-//! Start at [`grants::may_grant_directly`], [`bootstrap::Bootstrap`] and [`inventory::plan`].
+//! Start at [`grants::may_grant_directly`], [`bootstrap::Bootstrap`], [`own::nobody_widens_their_own`] and [`inventory::plan`].
 
 pub mod bootstrap;
 pub mod grants;
 pub mod inventory;
+pub mod own;
 pub mod policy;
 
 pub use bootstrap::Bootstrap;

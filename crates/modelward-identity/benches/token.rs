@@ -18,7 +18,7 @@ use modelward_decision::EpochScope;
 use modelward_decision::vocabulary::{Binding, ModelId, Name, PersonId, Privilege};
 use modelward_identity::enrol::Enrolment;
 use modelward_identity::password::{Password, Passwords};
-use modelward_identity::session;
+use modelward_identity::session::{self, Since};
 use modelward_identity::token::{Ask, Issuer, KeySet, Profile, SigningKey, Standing, Verifier};
 use modelward_identity::{Epochs, Models, Rights};
 use modelward_seal::source::Ids;
@@ -42,7 +42,14 @@ fn main() {
     let enrolled =
         enrolment.complete(&code, "dana", &password, &secret.code(now), &passwords, &ids, now).unwrap();
     let hash = start.elapsed();
-    let opened = session::open(&enrolled.login, Binding::None, None, &NoBumps, &ids, now);
+    let opened = session::open(
+        &enrolled.login,
+        Since::read(&NoBumps, enrolled.login.principal()),
+        Binding::None,
+        None,
+        &ids,
+        now,
+    );
     let who = opened.record.authenticate(&opened.token, &NoBumps, now).unwrap();
     let ask = Ask {
         profile: Profile::Access,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use modelward_decision::EpochScope;
 use modelward_decision::vocabulary::{Binding, CredentialScope, Name, PrincipalRef, SessionFacts, SessionId};
 use modelward_seal::Digest;
 use modelward_seal::source::Ids;
@@ -80,12 +81,24 @@ pub enum Refusal {
     Revoked,
 }
 
+/// The revocations of somebody that were in force before anything of their sign-in was looked at. A session opened with
+/// it ends with every later one: also with the one that came while the password was being checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since(u64);
+
+impl Since {
+    /// To be read first of all, before what is stored about the person.
+    pub fn read(epochs: &(impl Epochs + ?Sized), principal: PrincipalRef) -> Self {
+        Self(epochs.epoch(EpochScope::Principal(principal)))
+    }
+}
+
 /// Opens a session for somebody who just signed in.
 pub fn open(
     login: &Login,
+    since: Since,
     binding: Binding,
     user_agent: Option<&str>,
-    epochs: &(impl Epochs + ?Sized),
     ids: &(impl Ids + ?Sized),
     now: Timestamp,
 ) -> Opened {
@@ -100,7 +113,8 @@ pub fn open(
         authenticated_at: login.at(),
         created_at: now,
         last_seen_at: now,
-        epoch: EpochMark::read(epochs, login.principal(), id),
+        // Nobody can have ended a session that did not exist.
+        epoch: EpochMark { principal: since.0, session: 0 },
         binding,
         user_agent: user_agent
             .map(|text| text.chars().filter(|char| !char.is_control()).take(USER_AGENT_MAX).collect()),
@@ -158,14 +172,14 @@ impl SessionRecord {
     pub fn step_up(
         &self,
         login: &Login,
-        epochs: &(impl Epochs + ?Sized),
+        since: Since,
         ids: &(impl Ids + ?Sized),
         now: Timestamp,
     ) -> Result<Opened, Refusal> {
         if login.principal() != self.principal {
             return Err(Refusal::Unknown);
         }
-        let opened = open(login, self.binding, self.user_agent.as_deref(), epochs, ids, now);
+        let opened = open(login, since, self.binding, self.user_agent.as_deref(), ids, now);
         Ok(Opened { ends: Some(self.id), ..opened })
     }
 }

@@ -24,11 +24,10 @@ use modelward_identity::softlock::Softlocks;
 use modelward_identity::token::{Issuer, Verifier};
 use modelward_ledger::entry::{EntryDraft, Resource, SubjectKind};
 use modelward_ledger::{Lane, Ledger, LedgerReader, LedgerSink as _};
+use modelward_seal::canonical;
 use modelward_seal::source::{Clock, Ids};
-use modelward_seal::{Digest, canonical};
-use modelward_store::{Commit, Moment, Recorded, StateChange, Store, StoreError};
+use modelward_store::{Moment, StateChange, Store, StoreError};
 use serde::Serialize;
-use tokio::time::Instant;
 
 use crate::caller::Caller;
 use crate::figures::Figures;
@@ -36,6 +35,7 @@ use crate::keeper::Keeper;
 use crate::problem::Problem;
 use crate::secrets::TotpKey;
 use crate::settings::Settings;
+use crate::turn::Changed;
 use crate::wire::{ErrorCode, Invited};
 
 /// Everything a control plane is made of.
@@ -86,28 +86,6 @@ pub struct ControlPlane {
     publisher: Publisher,
 }
 
-/// A change to be made: what, by whom, and what the ledger is to say about it.
-#[derive(Debug)]
-pub(crate) struct Changed {
-    pub(crate) actor: Option<PrincipalRef>,
-    /// A short word for the kind of change: `grant`, `revoke`, `apply`.
-    pub(crate) what: &'static str,
-    /// Lines for readers of the ledger, sealed in the entry. No secret.
-    pub(crate) lines: Vec<String>,
-    pub(crate) changes: Vec<StateChange>,
-}
-
-/// A change that is in force everywhere here.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Settled {
-    pub(crate) revision: u64,
-    /// From the begin of the commit until what narrows was published.
-    pub(crate) enforced_after: Duration,
-}
-
-/// Lines of a change that its ledger entry lists; the digest covers all.
-const LINES_MAX: usize = 40;
-const LINE_CHARS_MAX: usize = 160;
 /// How often changes that wait for the ledger are tried again, and after how many such rounds sessions are swept.
 const RETRY_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_EVERY_ROUNDS: u64 = 720;
@@ -259,32 +237,8 @@ impl ControlPlane {
         Ok((payload, Pass { opened, record }))
     }
 
-    /// Makes a change in a task of its own and waits for it.
-    pub(crate) async fn change(self: &Arc<Self>, changed: Changed) -> Result<Settled, Problem> {
-        let plane = Arc::clone(self);
-        let task = tokio::spawn(async move { plane.settle(changed).await });
-        task.await.map_err(|error| Problem::internal("making a change", &error))?
-    }
-
-    async fn settle(&self, changed: Changed) -> Result<Settled, Problem> {
-        let since = Instant::now();
-        let event = EventId::from_uuid(self.ids.uuid());
-        let at = self.now();
-        let detail = detail(&changed);
-        let commit =
-            Commit { event, actor: changed.actor, at, detail: detail.clone(), changes: changed.changes };
-        let mut writer = self.store.writer().await;
-        let committed = writer.commit(commit).await?;
-        self.publish(committed.revision, committed.narrowing);
-        drop(writer);
-        let enforced_after = since.elapsed();
-        self.figures.enforced(enforced_after);
-        let revision = self.ledgered(event, changed.actor, &detail).await?;
-        Ok(Settled { revision, enforced_after })
-    }
-
     /// Puts a committed event into the ledger, and into force what waited for that.
-    async fn ledgered(
+    pub(crate) async fn ledgered(
         &self,
         event: EventId,
         actor: Option<PrincipalRef>,
@@ -298,7 +252,7 @@ impl ControlPlane {
     }
 
     /// Publishes the next state. The caller is the only writer as long as this runs.
-    fn publish(&self, revision: u64, changes: Vec<Change>) {
+    pub(crate) fn publish(&self, revision: u64, changes: Vec<Change>) {
         let latest = self.publisher.latest();
         if changes.is_empty() || revision <= latest.revision() {
             return;
@@ -325,11 +279,26 @@ impl ControlPlane {
 
     /// Lets the bootstrap state follow the facts: once two people in two groups hold second factors, it closes for good.
     pub(crate) async fn observe_bootstrap(self: &Arc<Self>) -> Result<(), Problem> {
-        let state = self.store.bootstrap().await?;
-        if !state.is_open() {
+        let turn = self.turn().await?;
+        let next = self.bootstrap_seen(turn.state()).await?;
+        if next == self.bootstrap().await? {
             return Ok(());
         }
-        let snapshot = self.snapshot();
+        let lines = vec![
+            "two people in two groups hold second factors: every grant needs a request from now on"
+                .to_owned(),
+        ];
+        let changes = vec![StateChange::Bootstrap(next)];
+        turn.make(Changed { actor: None, what: "bootstrap-closed", lines, changes }).await?;
+        Ok(())
+    }
+
+    /// The bootstrap state as the facts have it, which may be further along than what was noted.
+    pub(crate) async fn bootstrap_seen(&self, snapshot: &Snapshot) -> Result<Bootstrap, Problem> {
+        let state = self.bootstrap().await?;
+        if !state.is_open() {
+            return Ok(state);
+        }
         let mut after = None;
         let mut people: Vec<Arc<modelward_decision::inventory::Person>> = Vec::new();
         loop {
@@ -343,17 +312,7 @@ impl ControlPlane {
             .iter()
             .filter(|person| person.active)
             .map(|person| Holder { person: person.id, groups: &person.groups });
-        let next = state.observe(holders, self.now());
-        if next == state {
-            return Ok(());
-        }
-        let lines = vec![
-            "two people in two groups hold second factors: every grant needs a request from now on"
-                .to_owned(),
-        ];
-        let changes = vec![StateChange::Bootstrap(next)];
-        self.change(Changed { actor: None, what: "bootstrap-closed", lines, changes }).await?;
-        Ok(())
+        Ok(state.observe(holders, self.now()))
     }
 
     pub(crate) async fn bootstrap(&self) -> Result<Bootstrap, Problem> {
@@ -383,38 +342,6 @@ async fn keep_house(plane: Weak<ControlPlane>) {
             }
         }
         rounds = rounds.wrapping_add(1);
-    }
-}
-
-/// What the outbox keeps for the entry of a change: a word, the first lines, and the digest of all changes.
-fn detail(changed: &Changed) -> serde_json::Value {
-    let shown: Vec<String> = changed
-        .lines
-        .iter()
-        .take(LINES_MAX)
-        .map(|line| line.chars().filter(|char| !char.is_control()).take(LINE_CHARS_MAX).collect())
-        .collect();
-    let records: Vec<Recorded> = changed.changes.iter().flat_map(recorded).collect();
-    let digest = serde_json::to_vec(&records).map_or_else(|_| Digest::of(b""), |bytes| Digest::of(&bytes));
-    serde_json::json!({
-        "what": changed.what,
-        "lines": shown,
-        "count": changed.changes.len(),
-        "digest": digest.to_string(),
-    })
-}
-
-/// A change as the digest sees it: without secrets.
-fn recorded(change: &StateChange) -> Vec<Recorded> {
-    match change {
-        StateChange::Put(thing) => vec![Recorded::Put(thing.clone())],
-        StateChange::Remove(removed) => vec![Recorded::Remove(*removed)],
-        StateChange::Grant(grant) => vec![Recorded::Grant(grant.clone())],
-        StateChange::Revoke(id) => vec![Recorded::Revoke(*id)],
-        StateChange::Bump(scope) => vec![Recorded::Bump(*scope)],
-        StateChange::Bootstrap(state) => vec![Recorded::Bootstrap(*state)],
-        StateChange::Credential(_) => Vec::new(),
-        StateChange::DropCredential(person) => vec![Recorded::DropCredential(*person)],
     }
 }
 

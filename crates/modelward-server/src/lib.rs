@@ -25,6 +25,7 @@ mod names;
 mod ops;
 mod question;
 mod secrets;
+mod turn;
 mod words;
 
 pub use app::{Extra, router};

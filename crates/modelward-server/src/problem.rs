@@ -5,6 +5,7 @@ use modelward_decision::vocabulary::DecisionId;
 use modelward_enforcement::{NoPermit, Reason, Unavailable};
 use modelward_governance::Refusal;
 use modelward_governance::inventory::{MergeError, PlanError};
+use modelward_governance::own::OwnWidening;
 use modelward_ledger::{LedgerFailed, ReadError, SubmitError};
 use modelward_store::{CommitError, LedgeredError, StoreError};
 
@@ -167,6 +168,7 @@ impl From<CommitError> for Problem {
             | CommitError::Missing { .. }
             | CommitError::GrantExists(_)
             | CommitError::BootstrapBackwards
+            | CommitError::PolicyMoved
             | CommitError::EventReused(_) => Self::new(ErrorCode::Conflict, error.to_string()),
         }
     }
@@ -221,6 +223,12 @@ impl From<Refusal> for Problem {
             Some(hint) => problem.hint(hint),
             None => problem,
         }
+    }
+}
+
+impl From<OwnWidening> for Problem {
+    fn from(widening: OwnWidening) -> Self {
+        Self::new(ErrorCode::Refused, widening.to_string()).hint(OwnWidening::HINT)
     }
 }
 

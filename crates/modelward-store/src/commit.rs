@@ -8,7 +8,7 @@ use modelward_decision::{Change, EpochScope};
 use modelward_governance::policy::PolicyState;
 use modelward_seal::Digest;
 use sqlx::AnyConnection;
-use tokio::sync::MutexGuard;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::change::{Item, Key, Recorded, StateChange};
 use crate::entity::{Stamp, in_force, put_in_force, rounded};
@@ -54,11 +54,12 @@ pub struct Ledgered {
     pub repeated: bool,
 }
 
-/// The only one who writes, as long as it lives. Publish before letting go of it, and snapshots follow revisions.
+/// The only one who writes, as long as it lives. Publish before letting go of it, and snapshots follow revisions. Read
+/// what a change rests on while holding it, and nobody changes that in between.
 #[derive(Debug)]
-pub struct Writer<'a> {
-    store: &'a Store,
-    _writing: MutexGuard<'a, ()>,
+pub struct Writer {
+    store: Store,
+    _writing: OwnedMutexGuard<()>,
 }
 
 impl Commit {
@@ -69,8 +70,8 @@ impl Commit {
 
 impl Store {
     /// Waits to become the only writer.
-    pub async fn writer(&self) -> Writer<'_> {
-        Writer { store: self, _writing: self.writing().await }
+    pub async fn writer(&self) -> Writer {
+        Writer { store: self.clone(), _writing: self.writing_owned().await }
     }
 
     /// [`Writer::commit`] for those who need no order of publishing.
@@ -89,7 +90,25 @@ impl Store {
     }
 }
 
-impl Writer<'_> {
+impl Writer {
+    /// What is committed and waits for the ledger, in order: the steps from what is in force to what will be.
+    pub async fn ahead(&self) -> Result<Vec<Change>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT body FROM pending WHERE superseded = 0 AND kind <> '' ORDER BY sequence, position",
+        )
+        .fetch_all(self.store.pool())
+        .await
+        .doing("read what waits for the ledger")?;
+        let mut ahead = Vec::with_capacity(rows.len());
+        for row in rows {
+            let record: Recorded = from_json(text(&row, 0)?, "a change")?;
+            if let Some((key, item)) = record.into_item() {
+                ahead.extend(change_of(&key, item)?);
+            }
+        }
+        Ok(ahead)
+    }
+
     /// Stores changes together with an outbox row, and brings into force what narrows.
     pub async fn commit(&mut self, commit: Commit) -> Result<Committed, CommitError> {
         let commit = normalised(commit)?;

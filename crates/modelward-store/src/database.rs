@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
 
 use crate::error::Doing;
 use crate::{StoreError, backup, migrate};
@@ -106,6 +106,11 @@ impl Store {
 
     pub(crate) async fn writing(&self) -> MutexGuard<'_, ()> {
         self.writing.lock().await
+    }
+
+    /// The same, for as long as one likes.
+    pub(crate) async fn writing_owned(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.writing).lock_owned().await
     }
 
     /// Begins a transaction that will write. The caller holds the writer's lock.

@@ -4,4 +4,5 @@
 mod giving;
 mod inventory;
 mod opening;
+mod own;
 mod world;

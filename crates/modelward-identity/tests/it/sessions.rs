@@ -124,7 +124,7 @@ fn stepping_up_gives_a_new_secret_and_a_new_id() {
     let house = House::new();
     let before = house.session(noon());
     let stepped =
-        before.record.step_up(&enrolled().login, &house.epochs, &house.ids, later(5 * MINUTE)).unwrap();
+        before.record.step_up(&enrolled().login, house.since(), &house.ids, later(5 * MINUTE)).unwrap();
     assert_eq!(stepped.ends, Some(before.record.id));
     assert_ne!(stepped.record.id, before.record.id);
     assert_ne!(stepped.record.token_hash, before.record.token_hash);
@@ -132,11 +132,21 @@ fn stepping_up_gives_a_new_secret_and_a_new_id() {
 }
 
 #[test]
+fn a_bump_while_somebody_signs_in_ends_what_they_get() {
+    let house = House::new();
+    let since = house.since();
+    house.epochs.bump(EpochScope::Principal(enrolled().login.principal()));
+    let opened = session::open(&enrolled().login, since, Binding::None, None, &house.ids, noon());
+    let refused = opened.record.authenticate(&opened.token, &house.epochs, noon());
+    assert_eq!(refused.unwrap_err(), Refusal::Revoked);
+}
+
+#[test]
 fn the_user_agent_is_kept_short_and_printable() {
     let house = House::new();
     let agent = format!("curl/8\r\nSet-Cookie: x\u{1b}[31m{}", "x".repeat(5000));
     let opened =
-        session::open(&enrolled().login, Binding::Cookie, Some(&agent), &house.epochs, &house.ids, noon());
+        session::open(&enrolled().login, house.since(), Binding::Cookie, Some(&agent), &house.ids, noon());
     let kept = opened.record.user_agent.unwrap();
     assert_eq!(kept.chars().count(), session::USER_AGENT_MAX);
     assert!(kept.chars().all(|char| !char.is_control()));

@@ -11,7 +11,7 @@ use modelward_decision::EpochScope;
 use modelward_decision::vocabulary::{Binding, ModelId, Name, PersonId, Privilege};
 use modelward_identity::enrol::{Enrolled, Enrolment};
 use modelward_identity::password::{Password, Passwords};
-use modelward_identity::session::{self, Opened};
+use modelward_identity::session::{self, Opened, Since};
 use modelward_identity::token::{
     Ask, ExchangeRefusal, Issuer, KeySet, MintedToken, Profile, SigningKey, Standing, Verifier,
 };
@@ -114,8 +114,12 @@ impl House {
         opened.record.authenticate(&opened.token, &self.epochs, noon()).unwrap()
     }
 
+    pub(crate) fn since(&self) -> Since {
+        Since::read(&self.epochs, enrolled().login.principal())
+    }
+
     pub(crate) fn session(&self, now: Timestamp) -> Opened {
-        session::open(&enrolled().login, Binding::None, None, &self.epochs, &self.ids, now)
+        session::open(&enrolled().login, self.since(), Binding::None, None, &self.ids, now)
     }
 
     pub(crate) fn exchange(

@@ -11,16 +11,17 @@ use modelward_governance::Bootstrap;
 use modelward_identity::login::{Account, Login, LoginRefusal};
 use modelward_identity::password::Password;
 use modelward_identity::recovery::RecoveryCode;
-use modelward_identity::session::{self, Opened, SessionRecord};
+use modelward_identity::session::{self, Opened, Refusal, SessionRecord, Since};
 use modelward_identity::softlock::{AccountKey, LockKey, SourcePrefix, Wait};
 use modelward_identity::totp::Step;
 use modelward_store::StateChange;
 use modelward_store::sign_in::Attempt;
 
 use crate::caller::{Caller, Visit};
-use crate::control::{Allowed, Changed, ControlPlane};
+use crate::control::{Allowed, ControlPlane};
 use crate::ops::{grants, people};
 use crate::problem::Problem;
+use crate::turn::Changed;
 use crate::wire::{
     BootstrapView, ErrorCode, List, LoggedIn, LoggedOut, LoginRequest, Secret, SessionView, SessionsEnded,
     Whoami,
@@ -31,6 +32,16 @@ pub(crate) fn wait(wait: Wait, now: Timestamp) -> Problem {
     let seconds = wait.until.duration_since(now).as_secs().max(1);
     Problem::new(ErrorCode::TooManyTries, "too many tries; wait before the next one")
         .retry_after(u32::try_from(seconds).unwrap_or(u32::MAX))
+}
+
+/// Why a session that was just opened does not count: somebody ended all of them while it was being opened.
+pub(crate) fn ended_meanwhile(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Revoked => Problem::unauthenticated(),
+        Refusal::Unknown | Refusal::Idle | Refusal::Expired => {
+            Problem::internal("opening a session", &refusal)
+        }
+    }
 }
 
 /// A session just opened, with its secret for the one who opened it.
@@ -46,6 +57,8 @@ pub(crate) async fn sign_in(
     request: LoginRequest,
     binding: Binding,
 ) -> Result<Allowed<SignedIn>, Problem> {
+    // Before anything is looked at: what is revoked from here on ends the session too.
+    let before = plane.snapshot();
     let now = plane.now();
     let name = request.name.to_string();
     let attempt = plane
@@ -58,12 +71,9 @@ pub(crate) async fn sign_in(
     remember(plane, visit, &name, result.is_ok()).await?;
     let (login, recovery_codes_left) = result?;
 
-    let snapshot = plane.snapshot();
-    let opened = session::open(&login, binding, visit.user_agent.as_deref(), &snapshot, &*plane.ids, now);
-    let who = opened
-        .record
-        .authenticate(&opened.token, &snapshot, now)
-        .map_err(|refusal| Problem::internal("opening a session", &refusal))?;
+    let since = Since::read(&before, login.principal());
+    let opened = session::open(&login, since, binding, visit.user_agent.as_deref(), &*plane.ids, now);
+    let who = opened.record.authenticate(&opened.token, &plane.snapshot(), now).map_err(ended_meanwhile)?;
     let caller =
         Caller { who, situation: visit.situation.clone(), mark: visit.mark, session: None, form_token: None };
     let summary = Summary::default().with("session", opened.record.id);
@@ -344,7 +354,7 @@ async fn end(
         lines: vec![format!("session {session} ended")],
         changes: vec![StateChange::Bump(EpochScope::Session(session))],
     };
-    let settled = plane.change(changed).await?;
+    let settled = plane.turn().await?.make(changed).await?;
     plane.store.end_session(session, plane.now()).await?;
     Ok(settled.revision)
 }
@@ -368,7 +378,7 @@ pub(crate) async fn end_all(
             )],
             changes: vec![StateChange::Bump(EpochScope::Principal(principal))],
         };
-        let settled = plane.change(changed).await?;
+        let settled = plane.turn().await?.make(changed).await?;
         let sessions = plane.store.end_sessions_of(principal, None, plane.now()).await?;
         Ok(SessionsEnded { sessions, revision: Some(settled.revision) })
     })

@@ -8,15 +8,17 @@ use modelward_enforcement::{Rejection, RejectionKind, Summary};
 use modelward_governance::Bootstrap;
 use modelward_identity::enrol::{self, EnrolmentCode, EnrolmentRefusal, EnrolmentState};
 use modelward_identity::password::Password;
-use modelward_identity::{session, totp::TotpSecret};
+use modelward_identity::session::{self, Since};
+use modelward_identity::totp::TotpSecret;
 use modelward_store::StateChange;
 use modelward_store::credential::CredentialChange;
 use modelward_store::enrolment::Enrolment as Stored;
 
 use crate::caller::{Caller, Visit};
-use crate::control::{Allowed, Changed, ControlPlane};
+use crate::control::{Allowed, ControlPlane};
 use crate::ops::account;
 use crate::problem::Problem;
+use crate::turn::Changed;
 use crate::wire::{EnrolConfirmRequest, EnrolRequest, EnrolStarted, Enrolled, ErrorCode, Invited, Secret};
 
 /// The first half: who the code is for, and a fresh secret for the authenticator.
@@ -69,6 +71,7 @@ pub(crate) async fn confirm(
     visit: &Visit,
     request: EnrolConfirmRequest,
 ) -> Result<Allowed<Enrolled>, Problem> {
+    let before = plane.snapshot();
     let found = find(plane, visit, &request.code).await?;
     let password = Password::new(request.password.expose()).map_err(weak)?;
     let attempt = plane
@@ -80,11 +83,12 @@ pub(crate) async fn confirm(
     plane.with_softlocks(|locks| locks.succeed(&attempt, now));
 
     // Both factors were proved, which is a sign-in: it is decided and recorded as one.
-    let opened = session::open(&done.login, Binding::None, None, &plane.snapshot(), &*plane.ids, now);
+    let since = Since::read(&before, done.login.principal());
+    let opened = session::open(&done.login, since, Binding::None, None, &*plane.ids, now);
     let who = opened
         .record
         .authenticate(&opened.token, &plane.snapshot(), now)
-        .map_err(|refusal| Problem::internal("proving an enrolment", &refusal))?;
+        .map_err(account::ended_meanwhile)?;
     let caller =
         Caller { who, situation: visit.situation.clone(), mark: visit.mark, session: None, form_token: None };
     let summary = Summary::default().with("what", "enrolment");
@@ -171,7 +175,8 @@ async fn keep(plane: &Arc<ControlPlane>, found: &Found, done: enrol::Enrolled) -
         lines: vec![format!("{} enrolled with password and authenticator", found.person.name)],
         changes: vec![StateChange::Credential(Box::new(change))],
     };
-    if let Err(problem) = plane.change(changed).await {
+    let made = async { plane.turn().await?.make(changed).await };
+    if let Err(problem) = made.await {
         // The code goes back, or the first person could never enrol after a moment without a ledger.
         plane.store.issue_enrolment(&found.stored).await?;
         return Err(problem);
@@ -244,6 +249,7 @@ pub(crate) async fn initialise(
 
     let now = plane.now();
     let person = PersonId::from_uuid(plane.ids.uuid());
+    let turn = plane.turn().await?;
     let state = plane
         .bootstrap()
         .await?
@@ -261,7 +267,7 @@ pub(crate) async fn initialise(
     let mut changes = vec![StateChange::Put(Box::new(Thing::Person(first))), StateChange::Bootstrap(state)];
     changes.extend(first_grants(ids, person, now).map(|grant| StateChange::Grant(Box::new(grant))));
     let lines = vec![format!("{name} is the first person and holds govern and audit over the platform")];
-    plane.change(Changed { actor: None, what: "initialise", lines, changes }).await?;
+    turn.make(Changed { actor: None, what: "initialise", lines, changes }).await?;
     let (code, expires_at) = issue(plane, person, None).await?;
     Ok(Invited { code: Secret::new(code.expose().as_str()), name, expires_at })
 }
@@ -281,7 +287,8 @@ pub(crate) async fn initialise_again(plane: &Arc<ControlPlane>) -> Result<Invite
         plane.snapshot().person(first).cloned().ok_or_else(|| refused("the first person is gone"))?;
     let name = person.name.clone();
     let lines = vec![format!("{name}, the first person, gets another code to enrol with")];
-    plane.change(Changed { actor: None, what: "initialise-again", lines, changes: Vec::new() }).await?;
+    let turn = plane.turn().await?;
+    turn.make(Changed { actor: None, what: "initialise-again", lines, changes: Vec::new() }).await?;
     let (code, expires_at) = issue(plane, first, None).await?;
     Ok(Invited { code: Secret::new(code.expose().as_str()), name, expires_at })
 }

@@ -13,8 +13,9 @@ use modelward_store::StateChange;
 use modelward_store::grants::{GrantRecord, GrantsOf};
 
 use crate::caller::Caller;
-use crate::control::{Allowed, Changed, ControlPlane};
+use crate::control::{Allowed, ControlPlane};
 use crate::problem::Problem;
+use crate::turn::Changed;
 use crate::wire::{
     ErrorCode, GrantFilter, GrantRequest, GrantState, GrantView, Granted, OriginView, Page, RevokeEffect,
     RevokeRequest, Revoked, Whose,
@@ -312,8 +313,9 @@ pub(crate) async fn give(
     let resource = names::governed(&snapshot, scope);
     let (grant, pass) = plane.permit(caller, Action::GrantAccess, resource, summary, grant).await?;
     pass.carry_out(async {
-        let bootstrap = plane.bootstrap().await?;
-        let snapshot = plane.snapshot();
+        let turn = plane.turn().await?;
+        let snapshot = Arc::clone(turn.state());
+        let bootstrap = plane.bootstrap_seen(&snapshot).await?;
         rules::may_grant_directly(bootstrap, &Giver::of(giver, &snapshot), &grant, &snapshot, plane.now())?;
         let gains = u64::try_from(holders(&snapshot, grant.grantee).len()).unwrap_or(u64::MAX);
         let mut revision = None;
@@ -324,7 +326,7 @@ pub(crate) async fn give(
                 lines: vec![line(&snapshot, &grant)],
                 changes: vec![StateChange::Grant(Box::new(grant.clone()))],
             };
-            revision = Some(plane.change(changed).await?.revision);
+            revision = Some(turn.make(changed).await?.revision);
         }
         let state = state(&grant, false, plane.now());
         Ok(Granted {
@@ -438,7 +440,7 @@ pub(crate) async fn revoke(
             lines: vec![line(&snapshot, &grant), format!("reason: {}", revocation.reason)],
             changes: vec![StateChange::Revoke(id), StateChange::Bump(EpochScope::Grant(id))],
         };
-        let settled = plane.change(changed).await?;
+        let settled = plane.turn().await?.make(changed).await?;
         Ok(Revoked {
             grant: view(plane, &snapshot, &grant, GrantState::Revoked),
             effect,

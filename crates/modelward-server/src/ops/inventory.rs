@@ -9,20 +9,22 @@ use modelward_decision::vocabulary::{Action, Classification, ModelId, Name, Prin
 use modelward_enforcement::Summary;
 use modelward_governance::inventory::{
     AliasDeclaration, ColumnDeclaration, Current, DatasetDeclaration, Declaration as Declared, Description,
-    Difference, Edit, EndpointDeclaration, EnvironmentDeclaration, GroupDeclaration, MachineDeclaration,
-    ModelDeclaration, Operation, Plan, ProjectDeclaration, Prune, ServedDeclaration, Thing,
-    VersionDeclaration, merge, plan,
+    Difference, EndpointDeclaration, EnvironmentDeclaration, GroupDeclaration, MachineDeclaration,
+    ModelDeclaration, Operation, Plan, ProjectDeclaration, Prune, ServedDeclaration, VersionDeclaration,
+    merge, plan,
 };
+use modelward_governance::own::nobody_widens_their_own;
 use modelward_store::{Commit, Moment, StateChange};
 
 use crate::caller::Caller;
-use crate::control::{Allowed, Changed, ControlPlane};
+use crate::control::{Allowed, ControlPlane};
 use crate::marks;
 use crate::problem::Problem;
+use crate::turn::{Changed, Turn};
 use crate::wire::{
     AccessRow, AliasView, Applied, ApplyGroupsRequest, ApplyMachinesRequest, ApplyRequest, ChangeVerb,
     ColumnView, DatasetView, Declaration, DeclaredChange, DeclaredDataset, DeclaredEndpoint, DeclaredModel,
-    EndpointView, EnvironmentView, ErrorCode, List, MetricsView, ModelLine, ModelView, ProjectView,
+    EndpointView, EnvironmentView, List, MetricsView, ModelLine, ModelView, ProjectView,
     ServedView, VersionLine, VersionView,
 };
 use crate::{names, words};
@@ -46,7 +48,7 @@ pub(crate) async fn apply(
     pass.carry_out(async {
         let declared = declared(request.declaration)?;
         let job = Job { what: "apply", kinds: &THINGS, prune: request.prune, dry_run: request.dry_run };
-        run(plane, caller, declared, job).await
+        run(plane.turn().await?, plane, caller, declared, job).await
     })
     .await
 }
@@ -60,8 +62,8 @@ pub(crate) async fn apply_groups(
     let (request, pass) =
         plane.permit(caller, Action::ManageGroups, ResourceRef::Platform, summary, request).await?;
     pass.carry_out(async {
-        let snapshot = plane.snapshot();
-        let mut declared = Declared { machines: known_machines(&snapshot), ..Declared::default() };
+        let turn = plane.turn().await?;
+        let mut declared = Declared { machines: known_machines(turn.state()), ..Declared::default() };
         for group in request.groups {
             let members = group.members.map(split_members).transpose()?;
             let (people, machines) =
@@ -71,7 +73,7 @@ pub(crate) async fn apply_groups(
         }
         let job =
             Job { what: "apply-groups", kinds: &GROUPS, prune: request.prune, dry_run: request.dry_run };
-        let applied = run(plane, caller, declared, job).await?;
+        let applied = run(turn, plane, caller, declared, job).await?;
         if !applied.dry_run {
             plane.observe_bootstrap().await?;
         }
@@ -89,7 +91,8 @@ pub(crate) async fn apply_machines(
     let (request, pass) =
         plane.permit(caller, Action::ManagePeople, ResourceRef::Platform, summary, request).await?;
     pass.carry_out(async {
-        let mut declared = Declared { groups: known_groups(&plane.snapshot()), ..Declared::default() };
+        let turn = plane.turn().await?;
+        let mut declared = Declared { groups: known_groups(turn.state()), ..Declared::default() };
         for machine in request.machines {
             let declaration = MachineDeclaration {
                 owner: machine.owner,
@@ -100,7 +103,7 @@ pub(crate) async fn apply_machines(
         }
         let job =
             Job { what: "apply-machines", kinds: &MACHINES, prune: request.prune, dry_run: request.dry_run };
-        run(plane, caller, declared, job).await
+        run(turn, plane, caller, declared, job).await
     })
     .await
 }
@@ -114,12 +117,13 @@ struct Job {
 }
 
 async fn run(
+    turn: Turn,
     plane: &Arc<ControlPlane>,
     caller: &Caller,
     declared: Declared,
     job: Job,
 ) -> Result<Applied, Problem> {
-    let snapshot = plane.snapshot();
+    let snapshot = Arc::clone(turn.state());
     let models: Vec<ModelId> = declared
         .models
         .keys()
@@ -139,11 +143,12 @@ async fn run(
         let gone = only(pruned, job.kinds).into_iter().filter(|it| it.operation == Operation::Delete);
         gone.map(|difference| format!("{} {}", difference.kind, difference.name)).collect()
     };
-    nobody_joins_alone(&snapshot, caller.who.principal(), &planned)?;
+    let edits = planned.iter().flat_map(|difference| &difference.edits);
+    nobody_widens_their_own(caller.who.principal(), &snapshot, edits)?;
     let changes: Vec<DeclaredChange> = planned.iter().map(change_view).collect();
     let mut revision = None;
     if !job.dry_run && !planned.is_empty() {
-        revision = Some(make(plane, caller, job.what, &changes, planned).await?);
+        revision = Some(make(turn, caller.who.principal(), job.what, &changes, planned).await?);
     }
     Ok(Applied { changes, not_declared, dry_run: job.dry_run, revision })
 }
@@ -152,77 +157,27 @@ fn only(plan: Plan, kinds: &[&str]) -> Vec<Difference> {
     plan.differences.into_iter().filter(|difference| kinds.contains(&difference.kind)).collect()
 }
 
-/// Whoever manages groups could otherwise reach every right a group holds: that would be granting to oneself.
-fn nobody_joins_alone(
-    snapshot: &Snapshot,
-    actor: PrincipalRef,
-    planned: &[Difference],
-) -> Result<(), Problem> {
-    for edit in planned.iter().flat_map(|difference| &difference.edits) {
-        let Edit::Put(thing) = edit else { continue };
-        let joins = match &**thing {
-            Thing::Person(after) => {
-                let before = snapshot.person(after.id).map(|person| &person.groups);
-                PrincipalRef::Person(after.id) == actor
-                    && before.is_none_or(|before| !after.groups.is_subset(before))
-            }
-            Thing::Machine(after) => {
-                let before = snapshot.machine(after.id).map(|machine| &machine.groups);
-                PrincipalRef::Person(after.owner) == actor
-                    && !after.groups.is_empty()
-                    && before.is_none_or(|before| !after.groups.is_subset(before))
-            }
-            Thing::Group(after) => {
-                let before = snapshot.group(after.id).map(|group| &group.parents);
-                names::groups_of(snapshot, actor).contains(&after.id)
-                    && before.is_none_or(|before| !after.parents.is_subset(before))
-            }
-            Thing::Project(_)
-            | Thing::Environment(_)
-            | Thing::Model(_)
-            | Thing::Description(_)
-            | Thing::Version(_)
-            | Thing::Alias(_)
-            | Thing::Dataset(_)
-            | Thing::Endpoint(_) => false,
-        };
-        if joins {
-            return Err(Problem::new(
-                ErrorCode::Refused,
-                "nobody adds themselves, a machine they answer for or a group they belong to to a group",
-            )
-            .hint("ask the other person who governs"));
-        }
-    }
-    Ok(())
-}
-
 /// Commits in parts a transaction can hold; each part leaves a whole state, as the plan is in order.
 async fn make(
-    plane: &Arc<ControlPlane>,
-    caller: &Caller,
+    turn: Turn,
+    actor: PrincipalRef,
     what: &'static str,
     changes: &[DeclaredChange],
     planned: Vec<Difference>,
 ) -> Result<u64, Problem> {
     let mut lines: Vec<String> = changes.iter().map(line).collect();
+    let mut parts: Vec<Changed> = Vec::new();
     let mut part: Vec<StateChange> = Vec::new();
-    let mut revision = 0;
     let mut rest = planned.into_iter().peekable();
     while let Some(difference) = rest.next() {
         part.extend(difference.edits.into_iter().map(StateChange::from));
         let next = rest.peek().map_or(0, |next| next.edits.len());
         if rest.peek().is_none() || part.len() + next > Commit::CHANGES_MAX {
-            let changed = Changed {
-                actor: Some(caller.who.principal()),
-                what,
-                lines: std::mem::take(&mut lines),
-                changes: std::mem::take(&mut part),
-            };
-            revision = plane.change(changed).await?.revision;
+            let (lines, changes) = (std::mem::take(&mut lines), std::mem::take(&mut part));
+            parts.push(Changed { actor: Some(actor), what, lines, changes });
         }
     }
-    Ok(revision)
+    Ok(turn.make_all(parts).await?.revision)
 }
 
 fn line(change: &DeclaredChange) -> String {

@@ -11,9 +11,10 @@ use modelward_governance::inventory::Thing;
 use modelward_store::StateChange;
 
 use crate::caller::Caller;
-use crate::control::{Allowed, Changed, ControlPlane};
+use crate::control::{Allowed, ControlPlane};
 use crate::ops::enrol;
 use crate::problem::Problem;
+use crate::turn::{Changed, Turn};
 use crate::wire::{
     ErrorCode, GroupView, InviteRequest, Invited, List, MachineView, PersonChange, PersonChanged, PersonView,
     Secret,
@@ -160,7 +161,8 @@ pub(crate) async fn change(
     let (change, pass) =
         plane.permit(caller, Action::ManagePeople, ResourceRef::Platform, summary, change).await?;
     pass.carry_out(async {
-        let snapshot = plane.snapshot();
+        let turn = plane.turn().await?;
+        let snapshot = Arc::clone(turn.state());
         let id = person_named(&snapshot, name)?;
         let Some(before) = snapshot.person(id) else { return Err(Problem::not_found("person", name)) };
         if PrincipalRef::Person(id) == caller.who.principal()
@@ -191,7 +193,7 @@ pub(crate) async fn change(
         }
         let what = if deactivated { "deactivate" } else { "change-person" };
         let settled =
-            plane.change(Changed { actor: Some(caller.who.principal()), what, lines, changes }).await?;
+            turn.make(Changed { actor: Some(caller.who.principal()), what, lines, changes }).await?;
         if deactivated {
             plane.store.end_sessions_of(PrincipalRef::Person(id), None, plane.now()).await?;
         }
@@ -210,10 +212,14 @@ pub(crate) async fn invite(
     let (request, pass) =
         plane.permit(caller, Action::ManagePeople, ResourceRef::Platform, summary, request).await?;
     pass.carry_out(async {
-        let snapshot = plane.snapshot();
-        let person = match snapshot.person_named(request.name.as_str()) {
-            Some(known) => again(plane, known, &request).await?,
-            None => made(plane, caller, &snapshot, &request).await?,
+        let turn = plane.turn().await?;
+        let known = turn.state().person_named(request.name.as_str()).cloned();
+        let person = match known {
+            Some(known) => {
+                drop(turn);
+                again(plane, &known, &request).await?
+            }
+            None => made(plane, caller, turn, &request).await?,
         };
         let (code, expires_at) = enrol::issue(plane, person, Some(caller.who.principal())).await?;
         Ok(Invited { code: Secret::new(code.expose().as_str()), name: request.name, expires_at })
@@ -237,13 +243,15 @@ async fn again(plane: &ControlPlane, known: &Person, request: &InviteRequest) ->
 async fn made(
     plane: &Arc<ControlPlane>,
     caller: &Caller,
-    snapshot: &Snapshot,
+    turn: Turn,
     request: &InviteRequest,
 ) -> Result<PersonId, Problem> {
     let mut groups = BTreeSet::new();
     for name in &request.groups {
-        let group =
-            snapshot.group_named(name.as_str()).ok_or_else(|| Problem::not_found("group", name.as_str()))?;
+        let group = turn
+            .state()
+            .group_named(name.as_str())
+            .ok_or_else(|| Problem::not_found("group", name.as_str()))?;
         groups.insert(group.id);
     }
     let id = PersonId::from_uuid(plane.ids.uuid());
@@ -257,6 +265,6 @@ async fn made(
     };
     let lines = vec![format!("{} invited, cleared for {}", person.name, person.clearance)];
     let changes = vec![StateChange::Put(Box::new(Thing::Person(person)))];
-    plane.change(Changed { actor: Some(caller.who.principal()), what: "invite", lines, changes }).await?;
+    turn.make(Changed { actor: Some(caller.who.principal()), what: "invite", lines, changes }).await?;
     Ok(id)
 }

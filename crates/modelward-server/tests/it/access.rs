@@ -2,10 +2,11 @@
 
 use http_body_util::BodyExt as _;
 use jiff::SignedDuration;
+use modelward_decision::vocabulary::Classification;
 use modelward_identity::Epochs as _;
 use serde_json::{Value, json};
 
-use crate::house::{House, Session};
+use crate::house::{Answer, House, Session};
 
 async fn may(house: &House, who: &Session, action: &str, resource: &str) -> Value {
     house.post("/api/v1/can", who, json!({ "action": action, "resource": resource })).await.ok()
@@ -106,6 +107,75 @@ async fn deactivating_a_person_ends_their_sessions_in_the_same_breath() {
         modelward_decision::vocabulary::PrincipalRef::Person(person),
     );
     assert!(house.plane.snapshot().as_ref().epoch(scope) > 0 || house.plane.snapshot().epoch(scope) > 0);
+}
+
+/// Lets two requests come as far as the writer in this order, and then both on.
+async fn side_by_side(house: &House, one: impl Future<Output = Answer>, two: impl Future<Output = Answer>) {
+    let writer = house.plane.store().writer().await;
+    let before = house.ledger_size();
+    let second = async {
+        house.ledger_grows_to(before + 1).await;
+        two.await
+    };
+    let let_go = async {
+        house.ledger_grows_to(before + 2).await;
+        drop(writer);
+    };
+    let (one, two, ()) = tokio::join!(one, second, let_go);
+    one.ok();
+    two.ok();
+}
+
+#[tokio::test]
+async fn nothing_written_back_undoes_a_narrowing_that_came_in_between() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    house.post("/api/v1/enrolments", &dana, json!({ "name": "femi", "clearance": "restricted" })).await.ok();
+    let lower = house.post("/api/v1/people/femi", &dana, json!({ "clearance": "public" }));
+    let rename = house.post("/api/v1/people/femi", &dana, json!({ "display_name": "Femi Ade" }));
+    side_by_side(&house, lower, rename).await;
+    let femi = house.plane.snapshot().person_named("femi").cloned().unwrap();
+    assert_eq!((femi.clearance, femi.display_name.as_str()), (Classification::Public, "Femi Ade"));
+
+    let off = house.post("/api/v1/people/femi", &dana, json!({ "active": false }));
+    let join = json!({ "groups": [{ "name": "risk", "members": ["femi"] }] });
+    let join = house.post("/api/v1/groups", &dana, join);
+    side_by_side(&house, off, join).await;
+    let femi = house.plane.snapshot().person_named("femi").cloned().unwrap();
+    assert_eq!((femi.active, femi.groups.len()), (false, 1), "a member now, and still not active");
+}
+
+#[tokio::test]
+async fn of_two_grants_at_once_the_second_sees_the_first() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    for name in ["femi", "ilse"] {
+        house.post("/api/v1/enrolments", &dana, json!({ "name": name })).await.ok();
+    }
+    let govern = |name: &str| {
+        let until = "2026-11-25T10:00:00Z";
+        json!({ "grantee": name, "privilege": "govern", "scope": "platform", "not_after": until })
+    };
+    let (femi, ilse) = tokio::join!(
+        house.post("/api/v1/grants", &dana, govern("femi")),
+        house.post("/api/v1/grants", &dana, govern("ilse")),
+    );
+    let given = [&femi, &ilse].iter().filter(|answer| answer.status.is_success()).count();
+    assert_eq!(given, 1, "two people govern by somebody's word at most: {} {}", femi.text, ilse.text);
+}
+
+#[tokio::test]
+async fn a_sign_in_under_way_when_all_sessions_are_ended_leaves_none() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    let femi = house.invited(&dana, "femi").await;
+    let ended = house.call("POST", "/api/v1/people/femi/end-sessions", Some(&dana), None);
+    let (answer, ended) = tokio::join!(house.sign_in_answer("femi", &femi), ended);
+    ended.ok();
+    if let Some(secret) = answer.json()["session_secret"].as_str() {
+        let late = Session::with_secret(secret);
+        assert_eq!(house.get("/api/v1/whoami", &late).await.status, 401, "the password was being checked");
+    }
 }
 
 #[tokio::test]

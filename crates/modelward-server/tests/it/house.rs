@@ -121,6 +121,12 @@ pub(crate) struct Session {
     totp: String,
 }
 
+impl Session {
+    pub(crate) fn with_secret(secret: &str) -> Self {
+        Self { secret: secret.to_owned(), totp: String::new() }
+    }
+}
+
 impl House {
     pub(crate) async fn new() -> Self {
         Self::in_folder(tempfile::tempdir().unwrap(), false).await
@@ -183,6 +189,21 @@ impl House {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Entries that are durable.
+    pub(crate) fn ledger_size(&self) -> u64 {
+        self.ledger.reader().position().size
+    }
+
+    /// Waits until so many entries are durable, and until whoever waited for them had a turn.
+    pub(crate) async fn ledger_grows_to(&self, size: u64) {
+        while self.ledger_size() < size {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
     }
 
     pub(crate) fn pass_seconds(&self, seconds: i64) {
@@ -251,12 +272,18 @@ impl House {
     }
 
     pub(crate) async fn sign_in(&self, name: &str, totp_secret: &str) -> Session {
-        // A code counts once, so the next one is waited for.
-        self.pass_seconds(30);
-        let body = json!({ "name": name, "password": PASSWORD, "totp": self.totp(totp_secret) });
-        let signed_in = self.call("POST", "/api/v1/login", None, Some(body)).await.ok();
+        let session = Session { secret: String::new(), totp: totp_secret.to_owned() };
+        let signed_in = self.sign_in_answer(name, &session).await.ok();
         let secret = signed_in["session_secret"].as_str().unwrap().to_owned();
         Session { secret, totp: totp_secret.to_owned() }
+    }
+
+    /// What signing in with the authenticator of this session is answered.
+    pub(crate) async fn sign_in_answer(&self, name: &str, session: &Session) -> Answer {
+        // A code counts once, so the next one is waited for.
+        self.pass_seconds(30);
+        let body = json!({ "name": name, "password": PASSWORD, "totp": self.totp(&session.totp) });
+        self.call("POST", "/api/v1/login", None, Some(body)).await
     }
 
     pub(crate) async fn again(&self, name: &str, session: &Session) -> Session {
