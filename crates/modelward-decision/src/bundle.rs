@@ -159,6 +159,11 @@ impl Bundle {
         self.digest
     }
 
+    /// The identity a bundle of these files has, whether or not it passes the checks.
+    pub fn digest_of(sources: &BTreeMap<String, String>) -> Result<Digest, BundleError> {
+        digest(sources)
+    }
+
     pub const fn schema_digest(&self) -> Digest {
         self.schema_digest
     }

@@ -69,9 +69,13 @@ pub(super) fn check(sources: &BTreeMap<String, String>) -> Result<(), BundleErro
 /// The files of the bundle in `policies/`, built into the program.
 pub(super) const DEFAULT: &[(&str, &str)] = &[
     ("bundle.toml", include_str!("../../../../policies/bundle.toml")),
+    ("entitlements.toml", include_str!("../../../../policies/entitlements.toml")),
+    ("groups.toml", include_str!("../../../../policies/groups.toml")),
     ("guardrails.cedar", include_str!("../../../../policies/guardrails.cedar")),
     ("matrix.txt", include_str!("../../../../policies/matrix.txt")),
     ("obligations.cedar", include_str!("../../../../policies/obligations.cedar")),
     ("privileges.cedar", include_str!("../../../../policies/privileges.cedar")),
+    ("reviewers.toml", include_str!("../../../../policies/reviewers.toml")),
     ("schema.cedarschema", include_str!("../../../../policies/schema.cedarschema")),
+    ("signals.toml", include_str!("../../../../policies/signals.toml")),
 ];
