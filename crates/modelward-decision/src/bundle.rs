@@ -1,22 +1,31 @@
 //! A policy bundle: schema, policies and obligations, checked once and identified by the digest of their text.
 //!
 //! What does not pass strict validation at level 2, or lacks an id, a title, a reason or a known remedy, is no bundle.
+//! Files that decide nothing (tests, invariants, who may request and review what) are carried under the same digest;
+//! `modelward-policy` reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use modelward_seal::Digest;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::cedar::Types;
 use crate::index::Index;
 use crate::policy::{Policy, Set};
-use crate::vocabulary::Name;
+use crate::vocabulary::{Name, ProjectId};
 
 mod error;
+mod files;
+mod place;
 
 pub use error::BundleError;
+pub use files::FileKind;
+pub(crate) use place::Lines;
+pub use place::Place;
 
 /// Policies of one bundle at most, and bytes of all its files together.
 pub const POLICIES_MAX: usize = 100_000;
@@ -39,15 +48,40 @@ pub struct Bundle {
     obligations: PolicySet,
     index: Index,
     types: Types,
+    warnings: Vec<Warning>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     pub name: Name,
     pub version: Name,
     /// Version of the schema's vocabulary.
     pub schema_version: u32,
+    #[serde(default)]
+    pub kind: Kind,
+    /// The project a project bundle is for, and the leaf its permits are bound to.
+    pub project: Option<Name>,
+    pub scope: Option<ProjectId>,
+    /// What the bundle asks of its own checks: read by `modelward-policy`.
+    #[serde(default, rename = "gate")]
+    _gate: IgnoredAny,
+}
+
+/// Whether a bundle decides, or only adds permits to one that does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    #[default]
+    Root,
+    Project,
+}
+
+/// Something the validator finds odd but not wrong, such as a policy that can never apply.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    pub policy: SmolStr,
+    pub message: String,
 }
 
 impl Bundle {
@@ -56,26 +90,18 @@ impl Bundle {
 
     /// The bundle in `policies/`, built into the program.
     pub fn default_bundle() -> Result<Self, BundleError> {
-        Self::from_sources(
-            [
-                (MANIFEST, include_str!("../../../policies/bundle.toml")),
-                (SCHEMA, include_str!("../../../policies/schema.cedarschema")),
-                ("privileges.cedar", include_str!("../../../policies/privileges.cedar")),
-                ("guardrails.cedar", include_str!("../../../policies/guardrails.cedar")),
-                (OBLIGATIONS, include_str!("../../../policies/obligations.cedar")),
-            ]
-            .map(|(name, text)| (name.to_owned(), text.to_owned())),
-        )
+        Self::from_sources(files::DEFAULT.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
     }
 
-    /// Checks the files of a bundle: `bundle.toml`, `schema.cedarschema`, `obligations.cedar` and any number of other
-    /// `.cedar` files.
+    /// Checks the files of a bundle. What decides is `schema.cedarschema`, `obligations.cedar` and the other `.cedar`
+    /// files at the top; the rest is carried ([`FileKind`]).
     pub fn from_sources(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, BundleError> {
         let sources: BTreeMap<String, String> = files.into_iter().collect();
         let bytes: usize = sources.values().map(String::len).sum();
         if bytes > BYTES_MAX {
             return Err(BundleError::TooLarge { what: "bytes", found: bytes, max: BYTES_MAX });
         }
+        files::check(&sources)?;
         let manifest = manifest(text(&sources, MANIFEST)?)?;
         let schema_text = text(&sources, SCHEMA)?;
         let schema = error::located(SCHEMA, schema_text, Schema::from_cedarschema_str(schema_text))
@@ -84,13 +110,18 @@ impl Bundle {
         let mut ids = BTreeSet::new();
         let mut policies = Vec::new();
         let mut obligations = Vec::new();
-        for (file, text) in sources.iter().filter(|(file, _)| file.ends_with(".cedar")) {
-            let set = if file == OBLIGATIONS { Set::Obligations } else { Set::Policies };
+        for (file, text) in &sources {
+            let set = match FileKind::of(file) {
+                Some(FileKind::Policies) => Set::Policies,
+                Some(FileKind::Obligations) => Set::Obligations,
+                _ => continue,
+            };
             let parsed: PolicySet = error::located(file, text, text.parse())?;
             for policy in parsed.policies() {
-                let policy = Policy::check(file, policy, set)?;
+                let policy = Policy::check(file, text, policy, set)?;
                 if !ids.insert(policy.id.clone()) {
-                    return Err(BundleError::DuplicateId { file: file.clone(), id: policy.id.to_string() });
+                    let at = policy.place(text);
+                    return Err(BundleError::DuplicateId { at, id: policy.id.to_string() });
                 }
                 match set {
                     Set::Policies => policies.push(Arc::new(policy)),
@@ -106,8 +137,9 @@ impl Bundle {
         obligations.sort_by(|a, b| a.id.cmp(&b.id));
 
         let validator = Validator::new(schema.clone());
-        let policy_set = valid(&validator, &policies)?;
-        let obligation_set = valid(&validator, &obligations)?;
+        let (policy_set, mut warnings) = valid(&validator, &policies, &sources)?;
+        let (obligation_set, more) = valid(&validator, &obligations, &sources)?;
+        warnings.extend(more);
         Ok(Self {
             digest: digest(&sources)?,
             schema_digest: Digest::of(schema_text.as_bytes()),
@@ -117,6 +149,7 @@ impl Bundle {
             types: Types::new().ok_or(BundleError::Vocabulary)?,
             policies: policy_set,
             obligations: obligation_set,
+            warnings,
             sources,
         })
     }
@@ -124,6 +157,11 @@ impl Bundle {
     /// The identity of the bundle: any changed byte changes it.
     pub const fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The identity a bundle of these files has, whether or not it passes the checks.
+    pub fn digest_of(sources: &BTreeMap<String, String>) -> Result<Digest, BundleError> {
+        digest(sources)
     }
 
     pub const fn schema_digest(&self) -> Digest {
@@ -151,6 +189,11 @@ impl Bundle {
     /// Obligation rules, as the plain authorizer takes them.
     pub const fn obligations(&self) -> &PolicySet {
         &self.obligations
+    }
+
+    /// What the validator found odd, in order of policy.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     pub(crate) const fn index(&self) -> &Index {
@@ -182,25 +225,65 @@ fn text<'a>(sources: &'a BTreeMap<String, String>, file: &'static str) -> Result
 }
 
 fn manifest(text: &str) -> Result<Manifest, BundleError> {
-    let manifest: Manifest = toml::from_str(text)
-        .map_err(|source| BundleError::Manifest { file: MANIFEST, source: Box::new(source) })?;
-    if manifest.schema_version == Bundle::SCHEMA_VERSION {
-        return Ok(manifest);
+    let manifest: Manifest = toml::from_str(text).map_err(|error| BundleError::Syntax {
+        at: Place::new(MANIFEST, text, error.span().unwrap_or(0..0)),
+        message: error.message().to_owned(),
+        hint: None,
+    })?;
+    if manifest.schema_version != Bundle::SCHEMA_VERSION {
+        return Err(BundleError::SchemaVersion {
+            found: manifest.schema_version,
+            known: Bundle::SCHEMA_VERSION,
+        });
     }
-    Err(BundleError::SchemaVersion { found: manifest.schema_version, known: Bundle::SCHEMA_VERSION })
+    match manifest.kind {
+        Kind::Root => Ok(manifest),
+        Kind::Project => Err(BundleError::Project),
+    }
 }
 
-/// The policies as a set under our own ids, strictly valid.
-fn valid(validator: &Validator, policies: &[Arc<Policy>]) -> Result<PolicySet, BundleError> {
+/// The policies as a set under our own ids, strictly valid, with what the validator finds odd.
+fn valid(
+    validator: &Validator,
+    policies: &[Arc<Policy>],
+    sources: &BTreeMap<String, String>,
+) -> Result<(PolicySet, Vec<Warning>), BundleError> {
     let set = PolicySet::from_policies(policies.iter().map(|policy| policy.cedar.clone()))
         .map_err(|source| BundleError::Set { source: Box::new(source) })?;
     let result = validator.validate_with_level(&set, ValidationMode::Strict, LEVEL);
     // The validator's own order differs from run to run.
     let first =
-        result.validation_errors().map(|error| (error.policy_id().to_string(), error.to_string())).min();
-    let Some((id, message)) = first else { return Ok(set) };
-    let file = policies.iter().find(|policy| policy.id == id).map(|policy| policy.file.to_string());
-    Err(BundleError::Invalid { file: file.unwrap_or_default(), id, message })
+        result.validation_errors().min_by_key(|error| (error.policy_id().to_string(), error.to_string()));
+    if let Some(error) = first {
+        return Err(invalid(error, policies, sources));
+    }
+    let mut warnings: Vec<Warning> = result
+        .validation_warnings()
+        .map(|warning| Warning {
+            policy: SmolStr::new(warning.policy_id().to_string()),
+            message: warning.to_string(),
+        })
+        .collect();
+    warnings.sort();
+    Ok((set, warnings))
+}
+
+fn invalid(
+    error: &cedar_policy::ValidationError,
+    policies: &[Arc<Policy>],
+    sources: &BTreeMap<String, String>,
+) -> BundleError {
+    let id = error.policy_id().to_string();
+    let policy = policies.iter().find(|policy| policy.id == id);
+    let file = policy.map(|policy| policy.file.to_string()).unwrap_or_default();
+    let text = sources.get(&file).map(String::as_str).unwrap_or_default();
+    let whole = || policy.map_or_else(|| Place::start(&file), |policy| policy.place(text));
+    BundleError::Invalid {
+        at: error::label(&file, text, error).unwrap_or_else(whole),
+        id,
+        message: error.to_string(),
+        hint: miette::Diagnostic::help(error).map(|help| help.to_string()),
+    }
 }
 
 /// SHA-256 over the canonical JSON of the files: `{"name":"text",…}` with sorted names.

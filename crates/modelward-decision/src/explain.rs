@@ -126,7 +126,7 @@ fn trace(evaluator: &Evaluator<'_>, policy: &Policy) -> PolicyTrace {
 }
 
 /// The parts of a chain of `&&`, left to right. `unless { a || b }` counts as two clauses: not `a`, not `b`.
-fn conjuncts(expr: &Expr, each: &mut impl FnMut(&Expr)) {
+pub(crate) fn conjuncts(expr: &Expr, each: &mut impl FnMut(&Expr)) {
     match expr.expr_kind() {
         ExprKind::And { left, right } => {
             conjuncts(left, each);
@@ -163,7 +163,7 @@ fn is_path(expr: &Expr) -> bool {
 }
 
 /// The clause as its author wrote it, on one line.
-fn text(expr: &Expr) -> String {
+pub(crate) fn text(expr: &Expr) -> String {
     if let ExprKind::UnaryApp { op: UnaryOp::Not, arg } = expr.expr_kind() {
         // `unless`, and `>=`, which Cedar keeps as "not less".
         let is_comparison =

@@ -52,6 +52,11 @@ impl Index {
         Self { policies: Table::new(policies), obligations: Table::new(obligations) }
     }
 
+    /// Every policy, then every obligation rule, each in order of id.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Policy>> {
+        self.policies.all.iter().chain(&self.obligations.all)
+    }
+
     /// The policies whose scope holds, in order of id.
     pub(crate) fn policies(&self, sides: &Sides<'_>) -> Vec<Arc<Policy>> {
         self.policies.matching(sides)

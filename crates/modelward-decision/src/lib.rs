@@ -14,6 +14,9 @@ pub mod grant;
 pub mod inventory;
 pub mod matrix;
 pub mod obligation;
+pub mod observe;
+pub mod outline;
+pub mod plain;
 pub mod snapshot;
 pub mod vocabulary;
 

@@ -1,5 +1,6 @@
 //! One policy, with what its annotations say and what the index needs to know of its scope.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use cedar_policy::{Effect, PolicyId};
@@ -9,7 +10,7 @@ use cedar_policy_core::ast::{
 };
 use smol_str::SmolStr;
 
-use crate::bundle::BundleError;
+use crate::bundle::{BundleError, Place};
 use crate::decision::Citation;
 use crate::obligation::Obligation;
 
@@ -73,19 +74,22 @@ pub(crate) enum RemedyKind {
 }
 
 impl Policy {
-    pub(crate) fn check(file: &str, policy: &cedar_policy::Policy, set: Set) -> Result<Self, BundleError> {
+    pub(crate) fn check(
+        file: &str,
+        text: &str,
+        policy: &cedar_policy::Policy,
+        set: Set,
+    ) -> Result<Self, BundleError> {
+        let core: &ast::Policy = policy.as_ref();
+        let at = || Place::new(file, text, bytes(core));
         let annotation = |name: &'static str| {
             policy
                 .annotation(name)
                 .map(SmolStr::new)
-                .ok_or_else(|| BundleError::Annotation { file: file.to_owned(), annotation: name })
+                .ok_or_else(|| BundleError::Annotation { at: at(), annotation: name })
         };
         let id = annotation("id")?;
-        let bad = |message: String| BundleError::AnnotationValue {
-            file: file.to_owned(),
-            id: id.to_string(),
-            message,
-        };
+        let bad = |message: String| BundleError::AnnotationValue { at: at(), id: id.to_string(), message };
         if !policy.is_static() {
             return Err(bad("templates are not supported; write the policy out".to_owned()));
         }
@@ -94,7 +98,7 @@ impl Policy {
             .map(|text| text.parse::<Obligation>().map_err(|error| bad(error.to_string())))
             .transpose()?;
         if set == Set::Obligations && obligation.is_none() {
-            return Err(BundleError::Annotation { file: file.to_owned(), annotation: "obligation" });
+            return Err(BundleError::Annotation { at: at(), annotation: "obligation" });
         }
         let (reason, remedy) = match (set, policy.effect()) {
             (Set::Policies, Effect::Forbid) => {
@@ -105,7 +109,6 @@ impl Policy {
         let title = annotation("title")?;
         let owner = annotation("owner")?;
         let cedar = policy.new_id(PolicyId::new(&id));
-        let core: &ast::Policy = policy.as_ref();
         let body = core.non_scope_constraints_arc().cloned();
         Ok(Self {
             file: SmolStr::new(file),
@@ -124,6 +127,15 @@ impl Policy {
             cedar,
             id,
         })
+    }
+
+    /// Where it stands in the text of its file.
+    pub(crate) fn place(&self, text: &str) -> Place {
+        Place::new(&self.file, text, self.bytes())
+    }
+
+    pub(crate) fn bytes(&self) -> Range<usize> {
+        bytes(self.cedar.as_ref())
     }
 
     pub(crate) fn names_action(&self, action: &EntityUID) -> bool {
@@ -158,6 +170,11 @@ impl Bound {
         self.is.as_ref().is_none_or(|is| is == thing.entity_type())
             && self.below.as_ref().is_none_or(|uid| uid == thing || (!self.exactly && is_below(uid)))
     }
+}
+
+/// The bytes of its file a policy was parsed from.
+fn bytes(policy: &ast::Policy) -> Range<usize> {
+    policy.loc().map_or(0..0, |loc| loc.start()..loc.end())
 }
 
 fn actions(constraint: &ActionConstraint) -> Option<Vec<EntityUID>> {

@@ -55,15 +55,21 @@ fn a_broken_policy_is_rejected_with_its_place() {
         changed("guardrails.cedar", |text| text.replacen("principal-inactive", "read-only", 1)),
         changed("obligations.cedar", |text| text.replacen("round:2", "round:two", 1)),
         changed("bundle.toml", |text| text.replace("schema_version = 1", "schema_version = 2")),
+        changed("bundle.toml", |text| text.replace("schema_version", "skema_version")),
+        changed("bundle.toml", |text| format!("{text}\nkind = \"project\"\n")),
+        changed("schema.cedarschema", |text| text.replace("entity Group", "entities Group")),
     ];
     expect_test::expect![[r#"
         guardrails.cedar:12:1: invalid policy effect: forbidden
-        guardrails.cedar: policy `principal-inactive` is not valid: for policy `principal-inactive`, attribute `activ` on entity type `Modelward::Machine` not found
-        guardrails.cedar: policy `principal-inactive`: `magic` is not a remedy
-        guardrails.cedar: a policy lacks `@id`
-        privileges.cedar: the id `read-only` is taken by another policy
-        obligations.cedar: policy `rounded-scores`: `round:two` is not an obligation: use strip:FIELD+FIELD, round:N, top-k:N, label-only, mask:CLASS, row-filter:NAME, cohort:N, answer-bytes:N, rate:N, step-up:STRENGTH:SECONDS, watermark or notify:NAME
-        the bundle speaks schema version 2, this program version 1"#]].assert_eq(&cases.join("\n"));
+        guardrails.cedar:13:10: policy `principal-inactive` is not valid: for policy `principal-inactive`, attribute `activ` on entity type `Modelward::Machine` not found
+        guardrails.cedar:7:1: policy `principal-inactive`: `magic` is not a remedy
+        guardrails.cedar:8:1: a policy lacks `@id`
+        privileges.cedar:9:1: the id `read-only` is taken by another policy
+        obligations.cedar:17:1: policy `rounded-scores`: `round:two` is not an obligation: use strip:FIELD+FIELD, round:N, top-k:N, label-only, mask:CLASS, row-filter:NAME, cohort:N, answer-bytes:N, rate:N, step-up:STRENGTH:SECONDS, watermark or notify:NAME
+        the bundle speaks schema version 2, this program version 1
+        bundle.toml:5:1: unknown field `skema_version`, expected one of `name`, `version`, `schema_version`, `kind`, `project`, `scope`, `gate`
+        bundle.toml says `kind = "project"`: such a bundle decides nothing alone
+        schema.cedarschema:8:3: error parsing schema: unexpected token `entities`"#]].assert_eq(&cases.join("\n"));
 }
 
 #[test]
@@ -73,4 +79,73 @@ fn any_changed_byte_changes_the_digest() {
     sources.entry("guardrails.cedar".to_owned()).or_default().push('\n');
     let changed = Bundle::from_sources(sources).expect("a blank line is valid");
     assert_ne!(bundle.digest(), changed.digest());
+}
+
+#[test]
+fn the_default_bundle_is_the_whole_folder() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(&root).expect("below the root").to_string_lossy().replace('\\', "/");
+            found.insert(name, std::fs::read_to_string(&path).expect("a text"));
+        }
+    }
+    let built_in = Bundle::default_bundle().expect("the default bundle is valid").sources().clone();
+    assert_eq!(
+        found.keys().collect::<Vec<_>>(),
+        built_in.keys().collect::<Vec<_>>(),
+        "list the file in bundle/files.rs"
+    );
+    assert_eq!(found, built_in);
+}
+
+#[test]
+fn a_file_of_no_known_kind_is_rejected() {
+    let with = |name: &str| {
+        let mut sources = Bundle::default_bundle().expect("the default bundle is valid").sources().clone();
+        sources.insert(name.to_owned(), String::new());
+        Bundle::from_sources(sources).map(|_| ())
+    };
+    for known in
+        ["more.cedar", "invariants/own.cedar", "tests/more.scenario", "tests/cedar.json", "groups.toml"]
+    {
+        with(known).unwrap_or_else(|error| panic!("{known}: {error}"));
+    }
+    for unknown in
+        ["notes.txt", "../x.cedar", "/x.cedar", "a/b.cedar", "tests/a/b.scenario", ".cedar", "tests/.json"]
+    {
+        assert!(matches!(with(unknown), Err(BundleError::UnknownFile { .. })), "{unknown}");
+    }
+}
+
+#[test]
+fn policies_below_the_top_are_carried_and_decide_nothing() {
+    let default = Bundle::default_bundle().expect("the default bundle is valid");
+    let mut sources = default.sources().clone();
+    let hole = "@id(\"hole\") @title(\"t\") @owner(\"o\") permit (principal, action, resource);";
+    sources.insert("invariants/hole.cedar".to_owned(), hole.to_owned());
+    let bundle = Bundle::from_sources(sources).expect("an invariant more is valid");
+    assert!(bundle.policy_text("hole").is_none());
+    assert_ne!(bundle.digest(), default.digest());
+}
+
+#[test]
+fn an_outline_says_where_each_clause_stands() {
+    let bundle = Bundle::default_bundle().expect("the default bundle is valid");
+    let outline = bundle.outline();
+    let deploy = outline.iter().find(|policy| policy.id == "deploy").expect("a policy");
+    let lines: Vec<&str> = bundle.sources()["privileges.cedar"].lines().collect();
+    for clause in &deploy.clauses {
+        let line: Vec<char> = lines[clause.at.line - 1].chars().collect();
+        let there: String = line[clause.at.column - 1..][..clause.at.length].iter().collect();
+        assert_eq!(there, clause.text);
+    }
+    assert_eq!(deploy.clauses.len(), 8);
 }

@@ -1,0 +1,7 @@
+#![cfg(test)]
+
+mod file;
+mod house;
+mod parts;
+mod project;
+mod review;
