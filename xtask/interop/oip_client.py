@@ -28,11 +28,12 @@ row = [
 ]  # fmt: skip
 
 
-def infer(outputs, headers=headers):
+def infer(outputs, headers=headers, binary=False):
     tensor = triton.InferInput("measurements", [1, 30], "FP64")
-    tensor.set_data_from_numpy(numpy.array([row], dtype=numpy.float64), binary_data=False)
+    tensor.set_data_from_numpy(numpy.array([row], dtype=numpy.float64), binary_data=binary)
     asked = [triton.InferRequestedOutput(name, binary_data=False) for name in outputs] or None
-    return client.infer(model, [tensor], outputs=asked, headers=headers)
+    # The client adds headers of its own to the ones it is given.
+    return client.infer(model, [tensor], outputs=asked, headers=dict(headers))
 
 
 label = infer(["label"]).as_numpy("label")
@@ -51,6 +52,15 @@ def withheld(name, outputs):
 
 withheld("a margin stays away from whoever may only predict", ["label", "margin"])
 withheld("asking for everything does not bring it either", [])
+label = infer([]).as_numpy("label")
+checks.expect("a request that names no output gets the label", label is not None, label)
+
+try:
+    infer(["label"], binary=True)
+    checks.expect("binary tensors are refused, and the message says what to do", False, "it was answered")
+except InferenceServerException as error:
+    held = error.status() == "415" and "binary_data=False" in error.message()
+    checks.expect("binary tensors are refused, and the message says what to do", held, error)
 
 try:
     infer(["label"], headers={})

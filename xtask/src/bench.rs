@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 
 use clap::ValueEnum;
 
+use crate::system::Build;
 use crate::{Error, process, say};
 
 /// One group of figures.
@@ -92,7 +93,7 @@ pub async fn run(benches: &[Bench], rounds: usize) -> Result<bool, Error> {
     }
     if benches.iter().any(|bench| matches!(bench, Bench::Gateway | Bench::Sse)) {
         say("building `modelward`");
-        crate::system::build()?;
+        crate::system::build(Build::ForSpeed)?;
         process::pin_self(side::LOAD_CPU)?;
         if benches.contains(&Bench::Gateway) {
             figures.extend(gateway::run(rounds).await?);

@@ -18,8 +18,7 @@ pub(crate) fn need(program: &str, package: &str) -> Result<(), Error> {
 
 /// Installs a Debian package as root, else says what is missing.
 pub(crate) fn install(package: &str) -> Result<(), Error> {
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|told| told.stdout.trim_ascii() == b"0");
-    if !is_root || !is_there("apt-get") {
+    if !is_root() || !is_there("apt-get") {
         return Err(Error::Unmet(format!("the package `{package}` is missing: install it")));
     }
     say(&format!("installing `{package}`"));
@@ -35,6 +34,23 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Ended { program, status: status.to_string() })
+}
+
+/// Runs to the end and gives what it printed; an error, with what it printed, unless it succeeds.
+pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let told =
+        command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().map_err(Error::run(&program))?;
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    if told.status.success() {
+        return Ok(text);
+    }
+    say(text.trim());
+    Err(Error::Ended { program, status: told.status.to_string() })
+}
+
+pub(crate) fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|told| told.stdout.trim_ascii() == b"0")
 }
 
 fn is_there(program: &str) -> bool {

@@ -75,10 +75,19 @@ pub(crate) enum Behind {
     Given { url: String, credential: String },
 }
 
+/// How the program is built.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Build {
+    /// As `cargo test` builds it: nothing is built twice.
+    ForTests,
+    /// As operators build it.
+    ForSpeed,
+}
+
 impl System {
     /// Builds the program, starts it on `cpu`, and waits until it is ready.
-    pub(crate) async fn start(behind: &Behind, cpu: Option<usize>) -> Result<Self, Error> {
-        let program = build()?;
+    pub(crate) async fn start(build: Build, behind: &Behind, cpu: Option<usize>) -> Result<Self, Error> {
+        let program = self::build(build)?;
         let folder = TempDir::new().map_err(Error::file("a temporary folder"))?;
         let info_file = folder.path().join("demo.json");
         let mut command = cpu.map_or_else(|| Command::new(&program), |cpu| process::pinned(cpu, &program));
@@ -104,10 +113,11 @@ impl System {
             .find(|user| user.holds.iter().any(|held| held == privilege))
             .ok_or_else(|| Error::Unmet(format!("nobody in the demonstration holds `{privilege}`")))?;
         let url = format!("{}/api/v1/login", self.info.control_url);
-        // A code counts once: when the demonstration used the one of this moment, the next one is due.
+        // A code counts once and is taken half a minute early; whoever used it already waits for the next.
         for _ in 0..3 {
             let now = unix_seconds();
-            let body = json!({ "name": user.name, "password": user.password, "totp": user.code(now)? });
+            let code = user.code(now + 30)?;
+            let body = json!({ "name": user.name, "password": user.password, "totp": code });
             match call(&url, "application/json", body.to_string(), None).await {
                 Ok(answer) => {
                     let secret = answer.get("session_secret").and_then(Value::as_str).unwrap_or_default();
@@ -203,10 +213,16 @@ async fn wait_for_info(running: &mut Running, path: &Path) -> Result<Info, Error
     Err(Error::Late { what: "the demonstration".to_owned(), seconds: READY.as_secs() })
 }
 
-/// The optimised program.
-pub(crate) fn build() -> Result<PathBuf, Error> {
-    packages::run(Command::new("cargo").args(["build", "--quiet", "--release", "--package", "modelward"]))?;
-    Ok(target()?.join("release").join("modelward"))
+/// The program, freshly built.
+pub(crate) fn build(build: Build) -> Result<PathBuf, Error> {
+    let (arguments, folder): (&[&str], _) = match build {
+        Build::ForTests => (&[], "debug"),
+        Build::ForSpeed => (&["--release"], "release"),
+    };
+    packages::run(
+        Command::new("cargo").args(["build", "--quiet", "--package", "modelward"]).args(arguments),
+    )?;
+    Ok(target()?.join(folder).join("modelward"))
 }
 
 /// The folder of everything built.

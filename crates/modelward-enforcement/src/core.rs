@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use modelward_decision::vocabulary::{Action, DecisionId};
 use modelward_decision::{Obligation, Request};
 use modelward_ledger::entry::EntryDraft;
-use modelward_ledger::{Lane, LedgerSink, Ticket};
+use modelward_ledger::{Lane, LedgerFailed, LedgerSink, Receipt, Ticket};
 use modelward_seal::source::{Clock, Ids};
 
 use crate::denial::{Denial, NoPermit, Reason, Unavailable};
@@ -34,7 +34,7 @@ pub(crate) struct Core {
     pub(crate) rates: Rates,
     pub(crate) streams: Streams,
     pub(crate) flood: Flood,
-    /// The ledger could not take the last entry it was offered.
+    /// The ledger lost the last entry whose fate is known.
     pub(crate) failing: AtomicBool,
 }
 
@@ -57,15 +57,29 @@ impl Core {
     }
 
     pub(crate) fn submit(&self, lane: Lane, draft: EntryDraft) -> Result<Ticket, Unavailable> {
-        let result = self.ledger.submit(lane, draft).map_err(|error| entry::not_taken(&error));
-        let is_failing = matches!(result, Err(Unavailable::LedgerFailed));
-        if is_failing != self.failing.load(Ordering::Relaxed) {
-            self.failing.store(is_failing, Ordering::Relaxed);
-        }
-        result
+        self.ledger.submit(lane, draft).map_err(|error| {
+            let why = entry::not_taken(&error);
+            if why == Unavailable::LedgerFailed {
+                self.failing.store(true, Ordering::Relaxed);
+            }
+            why
+        })
     }
 
-    /// Whether the ledger failed to take the last entry it was offered.
+    /// What became of an entry that was waited for. An entry of the control lane that went in proves nothing: a full
+    /// disk keeps room for those.
+    pub(crate) fn settled(
+        &self,
+        lane: Lane,
+        fate: Result<Receipt, LedgerFailed>,
+    ) -> Result<Receipt, Unavailable> {
+        if fate.is_err() || lane == Lane::Release {
+            self.failing.store(fate.is_err(), Ordering::Relaxed);
+        }
+        fate.map_err(|error| entry::lost(&error))
+    }
+
+    /// Whether what is allowed now could not be recorded, as far as anybody knows.
     pub(crate) fn is_failing(&self) -> bool {
         self.failing.load(Ordering::Relaxed)
     }

@@ -82,14 +82,10 @@ pub(crate) fn read(parts: &Parts) -> Result<Head<'_>, Refusal> {
     })
 }
 
-/// The media type and coding a route with a JSON body takes.
+/// The media type and coding a route with a JSON body takes. A body without a type is JSON or refused when it is read:
+/// Triton's client sends none (RFC 9110, section 8.3, leaves it to us), and what is forwarded gets its type from us.
 pub(crate) fn check_json_body(parts: &Parts, head: &Head<'_>) -> Result<(), Refusal> {
-    let is_json = head.content_type.and_then(|value| value.to_str().ok()).is_some_and(|text| {
-        let mut pieces = text.split(';').map(str::trim);
-        let is_json = pieces.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-        is_json && pieces.all(|piece| piece.eq_ignore_ascii_case("charset=utf-8"))
-    });
-    if !is_json {
+    if !head.content_type.is_none_or(is_json) {
         return Err(Refusal::new(Reason::MediaType, "the body must be `application/json` in UTF-8"));
     }
     let is_plain = parts.headers.get(CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
@@ -101,6 +97,13 @@ pub(crate) fn check_json_body(parts: &Parts, head: &Head<'_>) -> Result<(), Refu
         return Err(Refusal::new(Reason::MediaType, message));
     }
     Ok(())
+}
+
+fn is_json(content_type: &HeaderValue) -> bool {
+    let Ok(text) = content_type.to_str() else { return false };
+    let mut pieces = text.split(';').map(str::trim);
+    let named = pieces.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    named && pieces.all(|piece| piece.eq_ignore_ascii_case("charset=utf-8"))
 }
 
 impl<'r> Head<'r> {

@@ -1,6 +1,7 @@
 //! The whole system in one process: both planes on one ledger, one state and one clock.
 
 mod reload;
+mod watch;
 mod well;
 
 use std::io;
@@ -131,6 +132,7 @@ impl Service {
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(async move { data_plane.serve(gateway_listener, gateway_tls, stopped).await });
         tasks.spawn(reload.clone().watch(stop.clone()));
+        tasks.spawn(watch::ledger(Arc::clone(&house.ledger), stop.clone()));
         tasks.spawn(clock::keep_mark(Arc::clone(&house.clock), stop.clone().cancelled_owned()));
         tracing::info!(control = control_url, gateway = gateway_url, "ready");
         let drain = config.drain_timeout;

@@ -60,19 +60,16 @@ impl Intent {
     pub(super) async fn recorded(mut self) -> Result<(Self, u64), NoPermit> {
         // The ticket stays in place while it is awaited, so that a caller who goes away still owes the outcome.
         let index = match &mut self.owed {
-            Owed::Queued(ticket, since) => {
-                let receipt = ticket.await.map_err(|error| entry::lost(&error));
-                match receipt {
-                    Ok(receipt) => {
-                        self.core.observer.recorded(since.elapsed());
-                        receipt.index
-                    }
-                    Err(why) => {
-                        self.owed = Owed::Nothing;
-                        return Err(self.core.unavailable(why));
-                    }
+            Owed::Queued(ticket, since) => match self.core.settled(self.lane, ticket.await) {
+                Ok(receipt) => {
+                    self.core.observer.recorded(since.elapsed());
+                    receipt.index
                 }
-            }
+                Err(why) => {
+                    self.owed = Owed::Nothing;
+                    return Err(self.core.unavailable(why));
+                }
+            },
             Owed::Recorded(index) => *index,
             Owed::Nothing => return Err(NoPermit::Unavailable(Unavailable::LedgerFailed)),
         };
@@ -91,7 +88,7 @@ impl Intent {
             return Err(Unavailable::LedgerFailed);
         };
         let ticket = self.core.submit(self.lane, entry::outcome(self.id, index, ending))?;
-        let receipt = ticket.await.map_err(|error| entry::lost(&error))?;
+        let receipt = self.core.settled(self.lane, ticket.await)?;
         Ok(receipt.index)
     }
 

@@ -108,6 +108,13 @@ async fn the_corpus_of_ambiguous_messages() {
             post(PATH, &ok(&length), INFER).replace("application/json", "text/plain"),
             &[415],
         ),
+        // Triton's client names none.
+        ("no media type", post(PATH, &ok(&length), INFER).replace(json, ""), &[200]),
+        (
+            "no media type, and no JSON",
+            post(PATH, &ok("Content-Length: 3\r\n"), "a=b").replace(json, ""),
+            &[400],
+        ),
         ("a coded body", post(PATH, &ok(&format!("{length}Content-Encoding: gzip\r\n")), INFER), &[415]),
         ("an asterisk", format!("OPTIONS * HTTP/1.1\r\n{host}{auth}{close}\r\n"), &[400]),
         ("connect", format!("CONNECT gw.test:443 HTTP/1.1\r\n{host}{auth}{close}\r\n"), &[400]),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -34,6 +35,20 @@ struct Inner {
     stopping: CancellationToken,
 }
 
+/// What is missing.
+#[derive(Debug, thiserror::Error)]
+enum NotReady {
+    #[error("stopping")]
+    Stopping,
+    /// In the ledger's own words, which name its files and nothing that is in them.
+    #[error("decisions cannot be recorded, so nothing is released: {0}")]
+    Ledger(Arc<str>),
+    #[error("decisions cannot be made or recorded; see the log")]
+    Enforcement,
+    #[error("the database does not answer")]
+    Database,
+}
+
 impl Well {
     pub(super) fn new(
         plane: &Arc<ControlPlane>,
@@ -58,18 +73,21 @@ impl Well {
             .with_state(self)
     }
 
-    /// `Err` says in a word what is missing.
-    async fn ready(&self) -> Result<(), &'static str> {
-        let Inner { plane, stopping, .. } = &*self.0;
+    async fn ready(&self) -> Result<(), NotReady> {
+        let Inner { plane, ledger, stopping, .. } = &*self.0;
         if stopping.is_cancelled() {
-            return Err("stopping");
+            return Err(NotReady::Stopping);
+        }
+        if let Some(reason) = ledger.status().failed {
+            return Err(NotReady::Ledger(reason));
         }
         if plane.enforcer().ready().is_err() {
-            return Err("enforcement");
+            let trouble = ledger.status().trouble;
+            return Err(trouble.map_or(NotReady::Enforcement, NotReady::Ledger));
         }
         match timeout(DATABASE_TIMEOUT, plane.store().ping()).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err("database"),
+            Ok(Err(_)) | Err(_) => Err(NotReady::Database),
         }
     }
 
@@ -98,11 +116,7 @@ async fn live() -> Response {
 async fn ready(State(well): State<Well>) -> Response {
     match well.ready().await {
         Ok(()) => said(StatusCode::OK, "ready\n"),
-        Err("stopping") => said(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
-        Err("database") => said(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
-        Err(_) => {
-            said(StatusCode::SERVICE_UNAVAILABLE, "decisions cannot be made or recorded; see the log\n")
-        }
+        Err(why) => said(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
 }
 
@@ -114,7 +128,7 @@ async fn metrics(State(well): State<Well>) -> Response {
     }
 }
 
-fn said(status: StatusCode, text: &'static str) -> Response {
+fn said(status: StatusCode, text: impl Into<Body>) -> Response {
     let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-store")];
-    (status, headers, text).into_response()
+    (status, headers, text.into()).into_response()
 }

@@ -1,121 +1,14 @@
 //! The system as an operator runs it: init, serve, signals, kill.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::Timestamp;
-use modelward_identity::totp::TotpSecret;
 use serde_json::Value;
 
+use crate::installation::{Serving, enrol, get, init};
 use crate::stage::{Said, Stage};
-
-const PASSWORD: &str = "seven unlikely brown kettles";
-
-/// `modelward serve`, until it is told to stop or dropped.
-struct Serving {
-    child: Child,
-    stderr: BufReader<ChildStderr>,
-    control: String,
-    gateway: String,
-}
-
-impl Serving {
-    fn start(stage: &Stage, variables: &[(&str, &str)]) -> Self {
-        let mut command = stage.command(&["serve", "--config", "data/modelward.toml"]);
-        command
-            .env("MODELWARD_CONTROL_LISTEN", "127.0.0.1:0")
-            .env("MODELWARD_GATEWAY_LISTEN", "127.0.0.1:0")
-            .envs(variables.iter().copied())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut serving = Self {
-            stderr: BufReader::new(child.stderr.take().unwrap()),
-            child,
-            control: String::new(),
-            gateway: String::new(),
-        };
-        serving.control = serving.line_after("control plane and console: ");
-        serving.gateway = serving.line_after("gateway: ");
-        serving
-    }
-
-    /// What follows this text on the line that begins with it.
-    fn line_after(&mut self, beginning: &str) -> String {
-        self.line_with(|line| line.strip_prefix(beginning).map(str::to_owned))
-    }
-
-    fn line_with(&mut self, found: impl Fn(&str) -> Option<String>) -> String {
-        loop {
-            let mut line = String::new();
-            assert!(self.stderr.read_line(&mut line).unwrap() > 0, "it ended before it said so");
-            if let Some(found) = found(line.trim_end()) {
-                return found;
-            }
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let told = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
-        assert!(told.success());
-    }
-
-    fn exit_code(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ended = self.child.kill();
-        let _waited = self.child.wait();
-    }
-}
-
-fn init(stage: &Stage) -> String {
-    let said = stage.run(&["init", "dana", "--data-dir", "data"]);
-    assert_eq!(said.code, 0, "{}", said.stderr);
-    said.stdout.trim().to_owned()
-}
-
-/// Enrols and signs in as a script would.
-fn enrol(stage: &Stage, server: &str, code: &str) -> Said {
-    let mut child = stage
-        .command(&["enrol", "--stdin", "--server", server])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    writeln!(stdin, "{code}").unwrap();
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
-    let started: Value = serde_json::from_str(&line).unwrap();
-    let secret = secret_of(started.get("secret").and_then(Value::as_str).unwrap());
-    writeln!(stdin, "{PASSWORD}").unwrap();
-    writeln!(stdin, "{}", secret.code(now())).unwrap();
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
-    let enrolled: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(enrolled.get("recovery_codes").and_then(Value::as_array).unwrap().len(), 10);
-    assert!(child.wait().unwrap().success());
-    // A code counts once, so that of the next half minute is used, which counts already.
-    let next = secret.code(now() + jiff::SignedDuration::from_secs(30));
-    let args = ["login", "dana", "--server", server, "--password-stdin", "--totp", &next];
-    stage.run_with(&args, &format!("{PASSWORD}\n"))
-}
-
-/// A code for a process that has the real clock needs the real clock.
-fn now() -> Timestamp {
-    modelward_seal::source::Clock::now(&modelward::clock::SystemClock::unmarked())
-}
-
-fn secret_of(base32: &str) -> TotpSecret {
-    TotpSecret::from_base32(base32).unwrap()
-}
 
 #[test]
 fn from_nothing_to_a_recorded_decision() {
@@ -124,7 +17,7 @@ fn from_nothing_to_a_recorded_decision() {
     assert_eq!(stage.run(&["init", "erin", "--data-dir", "data"]).code, 1, "init works once");
 
     let mut serving = Serving::start(&stage, &[]);
-    let signed_in = enrol(&stage, &serving.control, &code);
+    let signed_in = enrol(&stage, "dana", &serving.control, &code);
     assert_eq!(signed_in.code, 0, "{}", signed_in.stderr);
     assert!(stage.run(&["whoami"]).stdout.contains("govern"));
 
@@ -157,7 +50,7 @@ fn after_a_kill_it_starts_again_by_itself() {
     let stage = Stage::new();
     let code = init(&stage);
     let mut serving = Serving::start(&stage, &[]);
-    assert_eq!(enrol(&stage, &serving.control, &code).code, 0);
+    assert_eq!(enrol(&stage, "dana", &serving.control, &code).code, 0);
     serving.signal("-KILL");
     assert_eq!(serving.exit_code(), None);
 
@@ -183,15 +76,6 @@ fn probes_and_metrics_answer() {
         let answer = get(url, path);
         assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(expected), "{path}: {answer}");
     }
-}
-
-fn get(url: &str, path: &str) -> String {
-    let address = url.strip_prefix("http://").unwrap();
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
-    answer
 }
 
 #[test]
@@ -223,7 +107,7 @@ fn a_certificate_is_renewed_under_way() {
     write_certificate(&stage.path("data"));
     let variables =
         [("MODELWARD_CONTROL_TLS_CERTIFICATE", "cert.pem"), ("MODELWARD_CONTROL_TLS_KEY", "key.pem")];
-    let mut serving = Serving::start(&stage, &variables);
+    let serving = Serving::start(&stage, &variables);
     assert!(serving.control.starts_with("https://"));
     std::fs::copy(stage.path("data/cert.pem"), stage.path("first.pem")).unwrap();
 
@@ -253,7 +137,7 @@ fn a_code_that_ran_out_is_replaced_until_somebody_enrolled() {
     let mut serving = Serving::start(&stage, &[]);
     let outdated = stage.run_with(&["enrol", "--stdin", "--server", &serving.control], &format!("{first}\n"));
     assert_ne!(outdated.code, 0, "the code before is worthless");
-    assert_eq!(enrol(&stage, &serving.control, &second).code, 0);
+    assert_eq!(enrol(&stage, "dana", &serving.control, &second).code, 0);
     serving.signal("-TERM");
     serving.exit_code();
     let refused = stage.run(&["init", "--again", "--data-dir", "data"]);
@@ -267,7 +151,7 @@ fn a_feed_that_is_watched_does_not_keep_it_from_stopping() {
     let code = init(&stage);
     // Longer than any test runs: only an end that does not wait for it passes.
     let mut serving = Serving::start(&stage, &[("MODELWARD_DRAIN_TIMEOUT", "1h")]);
-    assert_eq!(enrol(&stage, &serving.control, &code).code, 0);
+    assert_eq!(enrol(&stage, "dana", &serving.control, &code).code, 0);
     let mut tail = stage
         .command(&["ledger", "tail", "-n", "0", "--json"])
         .stdout(Stdio::piped())

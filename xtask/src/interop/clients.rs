@@ -1,0 +1,92 @@
+//! Clients that know nothing of this project, as their makers publish them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::system::target;
+use crate::{Error, packages, say, tidy};
+
+pub(super) fn openai(info: &Path) -> Result<(), Error> {
+    say("interop openai: the stock `openai` package asks, streams, and is refused");
+    python("openai", &["openai==3.51.0"], "openai_client.py", info)
+}
+
+pub(super) fn oip(info: &Path) -> Result<(), Error> {
+    say("interop oip: the stock `tritonclient` package asks, and is refused");
+    python("oip", &["tritonclient[http]==2.73.0"], "oip_client.py", info)
+}
+
+pub(super) fn ledger(info: &Path) -> Result<(), Error> {
+    say(
+        "interop ledger: a verifier of another hand reads the log and checks every entry, tile and signature",
+    );
+    python("ledger", &["cryptography>=42"], "verify_ledger.py", info)
+}
+
+pub(super) fn console(info: &Path) -> Result<(), Error> {
+    say("interop console: Chromium signs in and walks every page, in light, dark and narrow");
+    packages::need("chromium", "chromium")?;
+    packages::need("node", "nodejs")?;
+    packages::need("npm", "npm")?;
+    let folder = folder("console")?;
+    install(&folder, &["playwright-core@1.65.1"], |wanted| {
+        packages::run(
+            Command::new("npm")
+                .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+                .arg(&folder)
+                .args(wanted),
+        )
+    })?;
+    let pictures = folder.join("pictures");
+    say(&format!("pictures: {}", pictures.display()));
+    packages::run(Command::new("node").arg(script("console.mjs")).arg(info).arg(&folder).arg(&pictures))
+}
+
+/// Runs a script in an environment of its own.
+fn python(name: &str, wanted: &[&str], file: &str, info: &Path) -> Result<(), Error> {
+    packages::need("python3", "python3")?;
+    let folder = folder(name)?;
+    let venv = folder.join("venv");
+    let interpreter = venv.join("bin").join("python");
+    install(&folder, wanted, |wanted| {
+        let make = || packages::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
+        // Debian splits the module from the interpreter.
+        if make().is_err() {
+            packages::install("python3-venv")?;
+            make()?;
+        }
+        packages::run(
+            Command::new(&interpreter)
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                .args(wanted),
+        )
+    })?;
+    packages::run(Command::new(&interpreter).env("PYTHONDONTWRITEBYTECODE", "1").arg(script(file)).arg(info))
+}
+
+/// Installs unless the same was installed before.
+fn install(
+    folder: &Path,
+    wanted: &[&str],
+    make: impl FnOnce(&[&str]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mark = folder.join("installed.txt");
+    let list = wanted.join("\n");
+    if fs::read_to_string(&mark).is_ok_and(|installed| installed == list) {
+        return Ok(());
+    }
+    say(&format!("installing {}", wanted.join(", ")));
+    make(wanted)?;
+    fs::write(&mark, list).map_err(Error::file(&mark))
+}
+
+fn folder(name: &str) -> Result<PathBuf, Error> {
+    let folder = target()?.join("interop").join(name);
+    fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+    Ok(folder)
+}
+
+fn script(file: &str) -> PathBuf {
+    tidy::root().join("xtask").join("interop").join(file)
+}
