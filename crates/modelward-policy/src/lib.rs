@@ -7,11 +7,20 @@
 //! Start at [`BundleFile`], then [`parts::Parts`] and [`review::check_signatures`].
 
 mod finding;
+mod markup;
 
+pub mod cedar_test;
+pub mod coverage;
+pub mod difference;
 pub mod file;
+pub mod gate;
+pub mod handbook;
+pub mod life;
+pub mod lint;
 pub mod parts;
 pub mod project;
 pub mod review;
+pub mod scenario;
 pub mod verdict;
 
 pub use file::{BundleFile, FileError};

@@ -78,4 +78,8 @@ pub(super) const DEFAULT: &[(&str, &str)] = &[
     ("reviewers.toml", include_str!("../../../../policies/reviewers.toml")),
     ("schema.cedarschema", include_str!("../../../../policies/schema.cedarschema")),
     ("signals.toml", include_str!("../../../../policies/signals.toml")),
+    ("tests/grants.scenario", include_str!("../../../../policies/tests/grants.scenario")),
+    ("tests/guardrails.scenario", include_str!("../../../../policies/tests/guardrails.scenario")),
+    ("tests/obligations.scenario", include_str!("../../../../policies/tests/obligations.scenario")),
+    ("tests/privileges.scenario", include_str!("../../../../policies/tests/privileges.scenario")),
 ];
