@@ -52,6 +52,9 @@ pub struct Report {
     /// What is wrong, in the order found; at most [`FINDINGS_MAX`].
     pub findings: Vec<Finding>,
     pub findings_omitted: u64,
+    /// Files of the log that reach beyond the signed tree, where only a folder is verified; at most [`FINDINGS_MAX`]. A
+    /// crash leaves such files, and so could anybody else: nothing vouches for them.
+    pub unsigned: Vec<String>,
 }
 
 pub const FINDINGS_MAX: usize = 1000;
@@ -88,6 +91,7 @@ impl Report {
             missing: Vec::new(),
             findings: Vec::new(),
             findings_omitted: 0,
+            unsigned: Vec::new(),
         }
     }
 
@@ -100,6 +104,12 @@ impl Report {
             self.findings.push(finding);
         } else {
             self.findings_omitted = self.findings_omitted.saturating_add(1);
+        }
+    }
+
+    fn add_unsigned(&mut self, path: &str) {
+        if self.unsigned.len() < FINDINGS_MAX {
+            self.unsigned.push(path.to_owned());
         }
     }
 

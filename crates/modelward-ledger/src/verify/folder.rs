@@ -65,8 +65,12 @@ fn check_leftover(log: &dyn Source, checkpoint: &Checkpoint, path: &str, report:
         TilePath::Entries { index, width } => (0, index, width, BUNDLE_BYTES_MAX),
     };
     let present = tile_width(checkpoint.size, level, index);
-    // Wider than the checkpoint knows: written before a crash, not yet signed. Equal: verified already.
-    if width >= present {
+    if width == present {
+        // Verified already.
+        return;
+    }
+    if width > present {
+        report.add_unsigned(path);
         return;
     }
     let current = match tile {

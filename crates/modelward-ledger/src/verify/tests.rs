@@ -277,3 +277,18 @@ fn pruned_bundles_are_not_asked_for() {
     assert_eq!((report.verdict, report.first_bad_index), (Verdict::Incomplete, Some(0)));
     assert_eq!(report.missing.as_slice(), std::slice::from_ref(&(0..256)));
 }
+
+#[test]
+fn files_beyond_the_signed_tree_are_named_and_change_no_verdict() {
+    let mut files = corpus();
+    assert_eq!(verify(&files).unsigned, Vec::<String>::new());
+    let beyond = ["tile/0/001", "tile/0/002.p/7", "tile/entries/007"];
+    for path in beyond {
+        files.0.insert(format!("log/{path}"), vec![7; 32]);
+    }
+    let report = verify(&files);
+    assert_eq!((report.verdict, report.findings), (Verdict::Intact, Vec::new()));
+    let mut unsigned = report.unsigned;
+    unsigned.sort();
+    assert_eq!(unsigned, beyond);
+}
