@@ -4,6 +4,7 @@
 //! the request and the model server, take turns, and the median of the rounds counts. Nothing here is a test.
 
 mod clone;
+mod flood;
 mod gateway;
 mod memory;
 mod room;
@@ -14,7 +15,6 @@ use std::fmt::Write as _;
 
 use clap::ValueEnum;
 
-use crate::system::Build;
 use crate::{Error, process, say};
 
 /// One group of figures.
@@ -30,6 +30,8 @@ pub enum Bench {
     Gateway,
     /// Relaying event streams, against nginx
     Sse,
+    /// A revocation under a flood of denials, against an idle system
+    Flood,
     /// Memory of an idle system
     Memory,
     /// From a clean clone to the first step of the demonstration
@@ -85,21 +87,24 @@ pub async fn run(benches: &[Bench], rounds: usize) -> Result<bool, Error> {
             Bench::Identity => room::run("modelward-identity", "token")?,
             Bench::Ledger => room::run("modelward-ledger", "ledger")?,
             Bench::Clone => figures.extend(clone::run().await?),
-            Bench::Gateway | Bench::Sse | Bench::Memory => {}
+            Bench::Gateway | Bench::Sse | Bench::Flood | Bench::Memory => {}
         }
     }
     if benches.contains(&Bench::Memory) {
         figures.extend(memory::run().await?);
     }
-    if benches.iter().any(|bench| matches!(bench, Bench::Gateway | Bench::Sse)) {
+    if benches.iter().any(|bench| matches!(bench, Bench::Gateway | Bench::Sse | Bench::Flood)) {
         say("building `modelward`");
-        crate::system::build(Build::ForSpeed)?;
+        crate::system::build()?;
         process::pin_self(side::LOAD_CPU)?;
         if benches.contains(&Bench::Gateway) {
             figures.extend(gateway::run(rounds).await?);
         }
         if benches.contains(&Bench::Sse) {
             figures.extend(sse::run(rounds).await?);
+        }
+        if benches.contains(&Bench::Flood) {
+            figures.extend(flood::run(rounds).await?);
         }
     }
     if !figures.is_empty() {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use crate::system::{Behind, Build, System};
+use crate::system::{Behind, System};
 use crate::{Error, report, say};
 
 /// What to try.
@@ -82,7 +82,7 @@ async fn try_one(suite: Suite, system: &mut Option<System>) -> Result<(), Error>
 async fn info(system: &mut Option<System>) -> Result<&Path, Error> {
     if system.is_none() {
         say("interop: building and starting `modelward demo --stay-for-tests`");
-        *system = Some(System::start(Build::ForTests, &Behind::Own, None).await?);
+        *system = Some(System::start(&Behind::Own, None).await?);
     }
     let system = system.as_ref().ok_or_else(|| Error::Unmet("the demonstration did not start".to_owned()))?;
     Ok(&system.info_file)

@@ -1,5 +1,7 @@
 //! Load, and what it felt like from outside: HTTP/1.1 over kept connections.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
@@ -34,6 +36,10 @@ impl Message {
             self.headers.push((HeaderName::from_static(name), value));
         }
         self
+    }
+
+    pub(crate) const fn uri(&self) -> &Uri {
+        &self.uri
     }
 
     fn request(&self) -> Result<Request<Full<Bytes>>, Error> {
@@ -153,6 +159,45 @@ pub(crate) async fn closed_loop(
     }
     all.elapsed = begun.elapsed();
     all.latencies_us.sort_unstable();
+    Ok(all)
+}
+
+/// What a steady rate gave.
+#[derive(Debug, Default)]
+pub(crate) struct Paced {
+    pub(crate) answered: u64,
+    pub(crate) elapsed: Duration,
+}
+
+/// `rate` requests a second over all `connections` together until told to stop; fewer when the other side is slower.
+pub(crate) async fn paced(
+    message: &Message,
+    connections: usize,
+    rate: u32,
+    stop: &Arc<AtomicBool>,
+) -> Result<Paced, Error> {
+    let mut callers = JoinSet::new();
+    let begun = Instant::now();
+    let next = Arc::new(AtomicU32::new(0));
+    for _ in 0..connections {
+        let (message, next, stop) = (message.clone(), Arc::clone(&next), Arc::clone(stop));
+        callers.spawn(async move {
+            let mut connection = Connection::open(&message.uri).await?;
+            let mut answered = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let turn = next.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep_until(begun + Duration::from_secs(1) / rate * turn).await;
+                connection.exchange(&message).await?;
+                answered += 1;
+            }
+            Ok::<u64, Error>(answered)
+        });
+    }
+    let mut all = Paced::default();
+    while let Some(joined) = callers.join_next().await {
+        all.answered += joined.map_err(|_| Error::Unmet("a caller failed".to_owned()))??;
+    }
+    all.elapsed = begun.elapsed();
     Ok(all)
 }
 

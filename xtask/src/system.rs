@@ -75,19 +75,10 @@ pub(crate) enum Behind {
     Given { url: String, credential: String },
 }
 
-/// How the program is built.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Build {
-    /// As `cargo test` builds it: nothing is built twice.
-    ForTests,
-    /// As operators build it.
-    ForSpeed,
-}
-
 impl System {
     /// Builds the program, starts it on `cpu`, and waits until it is ready.
-    pub(crate) async fn start(build: Build, behind: &Behind, cpu: Option<usize>) -> Result<Self, Error> {
-        let program = self::build(build)?;
+    pub(crate) async fn start(behind: &Behind, cpu: Option<usize>) -> Result<Self, Error> {
+        let program = build()?;
         let folder = TempDir::new().map_err(Error::file("a temporary folder"))?;
         let info_file = folder.path().join("demo.json");
         let mut command = cpu.map_or_else(|| Command::new(&program), |cpu| process::pinned(cpu, &program));
@@ -118,7 +109,7 @@ impl System {
             let now = unix_seconds();
             let code = user.code(now + 30)?;
             let body = json!({ "name": user.name, "password": user.password, "totp": code });
-            match call(&url, "application/json", body.to_string(), None).await {
+            match call(Method::POST, &url, "application/json", body.to_string(), None).await {
                 Ok(answer) => {
                     let secret = answer.get("session_secret").and_then(Value::as_str).unwrap_or_default();
                     return Ok(Session {
@@ -143,6 +134,16 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    pub(crate) async fn read(&self, path: &str) -> Result<Value, Error> {
+        let url = format!("{}{path}", self.control_url);
+        call(Method::GET, &url, "application/json", String::new(), Some(&self.secret)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        let url = format!("{}{path}", self.control_url);
+        call(Method::POST, &url, "application/json", body.to_string(), Some(&self.secret)).await
+    }
+
     /// A fresh access token for the gateway, good for minutes.
     pub(crate) async fn token(&self, scope: &str) -> Result<String, Error> {
         let form = format!(
@@ -153,7 +154,8 @@ impl Session {
             scope.replace(' ', "+")
         );
         let url = format!("{}/api/v1/token", self.control_url);
-        let answer = call(&url, "application/x-www-form-urlencoded", form, Some(&self.secret)).await?;
+        let answer =
+            call(Method::POST, &url, "application/x-www-form-urlencoded", form, Some(&self.secret)).await?;
         let token = answer.get("access_token").and_then(Value::as_str);
         token
             .map(str::to_owned)
@@ -181,10 +183,16 @@ fn unix_seconds() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// Posts and reads JSON.
-async fn call(url: &str, content_type: &str, body: String, bearer: Option<&str>) -> Result<Value, Error> {
+/// One request to the control API.
+async fn call(
+    method: Method,
+    url: &str,
+    content_type: &str,
+    body: String,
+    bearer: Option<&str>,
+) -> Result<Value, Error> {
     let uri: Uri = url.parse().map_err(|_| Error::Unmet(format!("`{url}` is not an address")))?;
-    let mut message = Message::new(Method::POST, uri.clone(), body).header("content-type", content_type);
+    let mut message = Message::new(method, uri.clone(), body).header("content-type", content_type);
     if let Some(bearer) = bearer {
         message = message.header("authorization", &format!("Bearer {bearer}"));
     }
@@ -213,16 +221,14 @@ async fn wait_for_info(running: &mut Running, path: &Path) -> Result<Info, Error
     Err(Error::Late { what: "the demonstration".to_owned(), seconds: READY.as_secs() })
 }
 
-/// The program, freshly built.
-pub(crate) fn build(build: Build) -> Result<PathBuf, Error> {
-    let (arguments, folder): (&[&str], _) = match build {
-        Build::ForTests => (&[], "debug"),
-        Build::ForSpeed => (&["--release"], "release"),
-    };
+/// The program as operators build it, and by the same selection as `cargo run --release`, so that nothing is built twice.
+pub(crate) fn build() -> Result<PathBuf, Error> {
     packages::run(
-        Command::new("cargo").args(["build", "--quiet", "--package", "modelward"]).args(arguments),
+        Command::new("cargo")
+            .args(["build", "--quiet", "--release", "--bin", "modelward"])
+            .current_dir(tidy::root()),
     )?;
-    Ok(target()?.join(folder).join("modelward"))
+    Ok(target()?.join("release").join("modelward"))
 }
 
 /// The folder of everything built.

@@ -11,13 +11,13 @@ use crate::Error;
 use crate::load::{Connection, Message};
 use crate::nginx::Nginx;
 use crate::process;
-use crate::system::{Behind, Build, Session, System};
+use crate::system::{Behind, Session, System};
 use crate::upstream::Mode;
 
 /// Model server and load.
 pub(super) const LOAD_CPU: usize = 0;
 /// Whoever stands in between.
-const PROXY_CPU: usize = 1;
+pub(super) const PROXY_CPU: usize = 1;
 
 const CREDENTIAL: &str = "bench-upstream-credential";
 
@@ -68,7 +68,7 @@ impl Sides {
         let nginx = Nginx::start(&upstream_address, CREDENTIAL, PROXY_CPU).await?;
         let behind =
             Behind::Given { url: format!("http://{upstream_address}"), credential: CREDENTIAL.to_owned() };
-        let system = System::start(Build::ForSpeed, &behind, Some(PROXY_CPU)).await?;
+        let system = System::start(&behind, Some(PROXY_CPU)).await?;
         let session = system.sign_in("inference").await?;
         Ok(Self { upstream, upstream_address, nginx, system, session })
     }
