@@ -15,7 +15,6 @@ pub mod difference;
 pub mod file;
 pub mod gate;
 pub mod handbook;
-pub mod life;
 pub mod lint;
 pub mod parts;
 pub mod project;

@@ -163,6 +163,17 @@ pub fn check_signatures(
     })
 }
 
+/// Whether one signature counts on a bundle that may follow `previous`.
+pub fn check_signature(
+    candidate: &BundleFile,
+    previous: &Bundle,
+    genesis: &Reviewers,
+    signature: &Signature,
+) -> Result<(), SignatureError> {
+    let reviewers = reviewers_of(previous, genesis)?;
+    check_one(candidate, previous.digest(), &reviewers, signature).map(drop)
+}
+
 fn check_one<'a>(
     candidate: &BundleFile,
     previous: Digest,

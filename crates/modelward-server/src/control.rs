@@ -19,6 +19,7 @@ use modelward_enforcement::{
 };
 use modelward_governance::Bootstrap;
 use modelward_governance::bootstrap::Holder;
+use modelward_governance::policy::PolicyState;
 use modelward_identity::password::Passwords;
 use modelward_identity::softlock::Softlocks;
 use modelward_identity::token::{Issuer, Verifier};
@@ -32,6 +33,7 @@ use serde::Serialize;
 use crate::caller::Caller;
 use crate::figures::Figures;
 use crate::keeper::Keeper;
+use crate::policies::Policies;
 use crate::problem::Problem;
 use crate::secrets::TotpKey;
 use crate::settings::Settings;
@@ -44,6 +46,7 @@ pub struct Parts {
     pub store: Store,
     pub ledger: Arc<Ledger>,
     pub reservations: Arc<Reservations>,
+    /// What governs a house that has no bundle in force yet; later ones follow what they were told.
     pub bundle: Arc<Bundle>,
     pub observer: Arc<dyn Observer>,
     pub clock: Arc<dyn Clock>,
@@ -61,6 +64,8 @@ pub struct Parts {
 pub enum StartError {
     #[error("the state cannot be loaded")]
     Load(#[source] StoreError),
+    #[error("the policy bundle in force cannot be used: {0}")]
+    Policy(String),
     #[error("the changes a former run left unfinished cannot be finished: {0}")]
     Outbox(String),
 }
@@ -82,6 +87,7 @@ pub struct ControlPlane {
     /// Behind a plain lock: each use is a few map operations.
     pub(crate) softlocks: Mutex<Softlocks>,
     pub(crate) figures: Arc<Figures>,
+    pub(crate) policies: Policies,
     enforcer: Enforcer,
     publisher: Publisher,
 }
@@ -115,8 +121,18 @@ impl ControlPlane {
             settings,
         } = parts;
         let now = clock.now();
+        let policies = Policies::new(store.clone());
+        let first = policies.keep(bundle);
+        let in_force = store.policy(Moment::Now).await.map_err(StartError::Load)?;
+        let (bundle, candidate) = match &in_force {
+            Some(state) => policies.of(state).await.map_err(|problem| StartError::Policy(problem.message))?,
+            None => (Arc::clone(&first), None),
+        };
         let snapshot =
             store.restore(Snapshot::empty(bundle), Moment::Now, now).await.map_err(StartError::Load)?;
+        // A candidate is no step of its own: the revision that was read has it.
+        let revision = snapshot.revision();
+        let snapshot = snapshot.with([Change::Candidate(candidate)]).at_revision(revision);
         let mut softlocks = Softlocks::new();
         for (key, lock) in store.softlocks(now).await.map_err(StartError::Load)? {
             softlocks.restore(key, lock);
@@ -144,10 +160,12 @@ impl ControlPlane {
             passwords: Arc::new(Passwords::new()),
             softlocks: Mutex::new(softlocks),
             figures: Arc::new(Figures::default()),
+            policies,
             enforcer,
             publisher,
         });
         plane.finish_outbox().await.map_err(|problem| StartError::Outbox(problem.message))?;
+        plane.first_policy(&first).await.map_err(|problem| StartError::Policy(problem.message))?;
         crate::figures::follow(&plane);
         drop(tokio::spawn(keep_house(Arc::downgrade(&plane))));
         Ok(plane)
@@ -247,7 +265,12 @@ impl ControlPlane {
         let receipt = self.ledger.submit(Lane::Control, draft(event, actor, detail))?.await?;
         let mut writer = self.store.writer().await;
         let ledgered = writer.ledgered(event, receipt.index, self.now()).await?;
-        self.publish(ledgered.revision, ledgered.widening);
+        let mut changes = ledgered.widening;
+        if let Some(state) = &ledgered.policy {
+            let (active, candidate) = self.policies.of(state).await?;
+            changes.extend([Change::Bundle(active), Change::Candidate(candidate)]);
+        }
+        self.publish(ledgered.revision, changes);
         Ok(ledgered.revision)
     }
 
@@ -275,6 +298,29 @@ impl ControlPlane {
                 self.ledgered(event.event, event.actor, &event.detail).await?;
             }
         }
+    }
+
+    /// A house without a bundle in force begins with the one it was given.
+    async fn first_policy(self: &Arc<Self>, bundle: &Bundle) -> Result<(), Problem> {
+        if self.store.policy(Moment::Now).await?.is_some() {
+            return Ok(());
+        }
+        let row = self.policies.row(bundle, None, self.now())?;
+        self.store.put_bundle(&row).await?;
+        let first = PolicyState::first(bundle.digest());
+        let lines = vec![format!("the first bundle: {} {}", row.name, row.version)];
+        let changes = vec![StateChange::Policy(first)];
+        self.turn().await?.make(Changed { actor: None, what: "first-bundle", lines, changes }).await?;
+        Ok(())
+    }
+
+    /// The state of a past moment, under the bundle that was in force then.
+    pub(crate) async fn state_at(&self, moment: Moment, at: Timestamp) -> Result<Snapshot, Problem> {
+        let bundle = match self.store.policy(moment).await? {
+            Some(state) => self.policies.bundle(state.active).await?,
+            None => Arc::clone(self.snapshot().bundle()),
+        };
+        Ok(self.store.restore(Snapshot::empty(bundle), moment, at).await?)
     }
 
     /// Lets the bootstrap state follow the facts: once two people in two groups hold second factors, it closes for good.

@@ -21,6 +21,9 @@ pub(crate) const BODY_MAX: usize = 64 * 1024;
 /// Most an inventory can take.
 pub(crate) const INVENTORY_MAX: usize = 8 * 1024 * 1024;
 
+/// Most a proposed bundle can take.
+pub(crate) const BUNDLE_MAX: usize = 16 * 1024 * 1024;
+
 /// Names the decision behind an answer.
 const DECISION_HEADER: HeaderName = HeaderName::from_static("mw-decision");
 
@@ -61,7 +64,7 @@ impl Incoming {
         if self.media_type() != Some("application/json") {
             return Err(Problem::new(ErrorCode::MediaType, "send `Content-Type: application/json`"));
         }
-        let limits = Limits::DEFAULT.bytes(INVENTORY_MAX);
+        let limits = Limits::DEFAULT.bytes(BUNDLE_MAX);
         let value = canonical::parse_strict(&self.body, limits)
             .map_err(|error| Problem::malformed(error.to_string()))?;
         serde_json::from_value(value).map_err(|error| Problem::malformed(error.to_string()))

@@ -23,6 +23,7 @@ mod http;
 mod marks;
 mod names;
 mod ops;
+mod policies;
 mod question;
 mod secrets;
 mod turn;

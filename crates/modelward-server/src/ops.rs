@@ -9,6 +9,7 @@ pub(crate) mod inventory;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod people;
+pub(crate) mod policy;
 pub(crate) mod token;
 
 use modelward_decision::vocabulary::{Action, ResourceRef};

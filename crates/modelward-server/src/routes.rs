@@ -122,6 +122,23 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/api/v1/can", Own { own: A::ReadSelf, others: A::ReadAccess }, "CanRequest", "CanAnswer"),
     route(Post, "/api/v1/who-can", Only(A::ReadAccess), "WhoCanRequest", "WhoCanAnswer"),
     route(Get, "/api/v1/matrix", Only(A::ReadMatrix), "?MatrixQuery", "MatrixView"),
+    // Policy.
+    route(Get, "/api/v1/policy", Only(A::ReadMatrix), "-", "PolicyStatus"),
+    route(Get, "/api/v1/policy/bundles", Only(A::ReadMatrix), "-", "List<BundleLine>"),
+    route(Post, "/api/v1/policy/bundles", Only(A::AuthorPolicy), "ProposeRequest", "PolicyChanged"),
+    route(Get, "/api/v1/policy/bundles/{bundle}", Only(A::ReadConfiguration), "-", "BundleView"),
+    route(Get, "/api/v1/policy/bundles/{bundle}/file", Only(A::ReadConfiguration), "-", "BundleText"),
+    route(
+        Post,
+        "/api/v1/policy/bundles/{bundle}/signatures",
+        Only(A::ApprovePolicy),
+        "SignBundleRequest",
+        "PolicyChanged",
+    ),
+    route(Post, "/api/v1/policy/trial", Only(A::ActivatePolicy), "TrialRequest", "PolicyChanged"),
+    route(Post, "/api/v1/policy/trial/end", Only(A::ActivatePolicy), "-", "PolicyChanged"),
+    route(Post, "/api/v1/policy/activate", Only(A::ActivatePolicy), "ActivateRequest", "PolicyChanged"),
+    route(Post, "/api/v1/policy/rollback", Only(A::ActivatePolicy), "ActivateRequest", "PolicyChanged"),
     // Decisions.
     route(
         Get,

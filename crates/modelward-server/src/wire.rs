@@ -12,6 +12,7 @@ mod inventory;
 mod keys;
 mod ledger;
 mod page;
+mod policy;
 
 pub use access::*;
 pub use account::*;
@@ -22,3 +23,4 @@ pub use inventory::*;
 pub use keys::*;
 pub use ledger::*;
 pub use page::*;
+pub use policy::*;

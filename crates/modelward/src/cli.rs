@@ -17,6 +17,7 @@ mod ledger;
 mod login;
 mod logout;
 mod matrix;
+mod policy;
 mod progress;
 mod reference;
 mod revoke;
@@ -69,6 +70,8 @@ enum Command {
     Matrix(matrix::Args),
     #[command(subcommand)]
     Key(key::Command),
+    #[command(subcommand)]
+    Policy(policy::Command),
     #[command(subcommand)]
     Ledger(ledger::Command),
     #[command(subcommand)]
@@ -126,6 +129,7 @@ fn run(context: &Context, command: Command) -> Outcome {
         Command::Explain(args) => explain::run(context, &args),
         Command::Matrix(args) => matrix::run(context, args),
         Command::Key(command) => key::run(context, command),
+        Command::Policy(command) => policy::run(context, command),
         Command::Ledger(command) => ledger::run(context, command),
         Command::Config(command) => config::run(context, command),
         Command::Demo(args) => demo::run(context, &args),

@@ -135,6 +135,17 @@ impl House {
         Self::furnish(home, clock, ids, keys, ledger, reservations, verifier_key).await
     }
 
+    /// Begins with the default bundle under these reviewers, in the form of `reviewers.toml`.
+    ///
+    /// # Errors
+    /// The text makes no valid bundle.
+    pub fn review_by(&mut self, reviewers: String) -> Result<(), HouseError> {
+        let mut sources = self.bundle.sources().clone();
+        sources.insert("reviewers.toml".to_owned(), reviewers);
+        self.bundle = Arc::new(Bundle::from_sources(sources).map_err(HouseError::Bundle)?);
+        Ok(())
+    }
+
     /// What is the same whether new or old: the database makes or moves on its schema itself.
     async fn furnish(
         home: &Path,

@@ -182,8 +182,16 @@ fn token_keys(house: &House, control_url: &str, gateway_url: &str) -> Result<Key
 ///
 /// # Errors
 /// Something lies there already, or a part cannot be made.
-pub async fn initialise(config: &Config, name: Name, display_name: String) -> Result<Invited, ServiceError> {
-    let house = House::create(config).await?;
+pub async fn initialise(
+    config: &Config,
+    name: Name,
+    display_name: String,
+    reviewers: Option<String>,
+) -> Result<Invited, ServiceError> {
+    let mut house = House::create(config).await?;
+    if let Some(reviewers) = reviewers {
+        house.review_by(reviewers)?;
+    }
     let plane = resting_plane(&house, config).await?;
     let made = plane.initialise(name, display_name).await;
     drop(plane);

@@ -5,7 +5,6 @@ mod file;
 mod gate;
 mod handbook;
 mod house;
-mod life;
 mod lint;
 mod parts;
 mod project;

@@ -10,7 +10,7 @@ use super::{Answer, Plane, incoming};
 use crate::http::{self as edge, INVENTORY_MAX, Incoming, respond};
 use crate::ops::{
     access, account, decisions as feed, grants as giving, inventory, keys as keeping, ledger as log,
-    people as folk,
+    people as folk, policy as governing,
 };
 use crate::problem::Problem;
 use crate::wire::{DecisionFilter, Format, GrantFilter, MatrixQuery};
@@ -62,6 +62,9 @@ reads! {
     machines: folk::machines;
     keys: keeping::list;
     ledger: log::position;
+    policy: governing::state;
+    bundles: governing::list;
+    end_trial: governing::end_trial;
 }
 
 reads_one! {
@@ -69,6 +72,8 @@ reads_one! {
     model_access: inventory::model_access;
     endpoint: inventory::endpoint;
     dataset: inventory::dataset;
+    bundle: governing::one;
+    bundle_file: governing::file;
 }
 
 commands! {
@@ -79,6 +84,10 @@ commands! {
     invite: folk::invite, edge::BODY_MAX;
     can: access::can, edge::BODY_MAX;
     who_can: access::who_can, edge::BODY_MAX;
+    propose: governing::propose, edge::BUNDLE_MAX;
+    try_bundle: governing::try_out, edge::BODY_MAX;
+    activate: governing::activate, edge::BODY_MAX;
+    roll_back: governing::roll_back, edge::BODY_MAX;
 }
 
 pub(super) async fn grants(State(plane): State<Plane>, request: Request<Body>) -> Answer {
@@ -177,6 +186,16 @@ pub(super) async fn decision(
     let caller = incoming(&plane, request).await?.caller(&plane).await?;
     let id: DecisionId = decision.parse().map_err(|_| Problem::not_found("decision", &decision))?;
     respond(feed::one(&plane, &caller, id).await?)
+}
+
+pub(super) async fn sign_bundle(
+    State(plane): State<Plane>,
+    Path(bundle): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    respond(governing::sign(&plane, &caller, &bundle, incoming.json()?).await?)
 }
 
 pub(super) async fn rotate_key(

@@ -42,8 +42,7 @@ async fn snapshot_at(plane: &ControlPlane, at: Timestamp) -> Result<Arc<Snapshot
     if at >= now {
         return Ok(present);
     }
-    let empty = Snapshot::empty(Arc::clone(present.bundle()));
-    Ok(Arc::new(plane.store.restore(empty, Moment::At(at), at).await?))
+    Ok(Arc::new(plane.state_at(Moment::At(at), at).await?))
 }
 
 /// Where a resource is reached when nobody says: an endpoint that serves it, in that environment.

@@ -295,8 +295,7 @@ async fn full(
     // The state it was decided on, so that the trace is the one of then.
     let then = match entry.revision {
         Some(revision) if revision < present.revision() => {
-            let empty = Snapshot::empty(Arc::clone(present.bundle()));
-            Arc::new(plane.store.restore(empty, Moment::Revision(revision), time_of(&entry)).await?)
+            Arc::new(plane.state_at(Moment::Revision(revision), time_of(&entry)).await?)
         }
         _ => Arc::clone(&present),
     };

@@ -25,6 +25,7 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         .replace("{purpose}", "access-token")
         .replace("{key}", "k1")
         .replace("{index}", "0")
+        .replace("{bundle}", "sha256:0")
         .replace("{*path}", "entries/000.p/1");
     let path = match route.path {
         "/api/v1/grants" | "/api/v1/decisions" | "/api/v1/decisions/stream"
@@ -48,6 +49,11 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         "InviteRequest" => Some(json!({ "name": "kofi" })),
         "CanRequest" => Some(json!({ "principal": "dana", "action": "predict", "resource": "fraud" })),
         "WhoCanRequest" => Some(json!({ "action": "predict", "resource": "fraud" })),
+        "ProposeRequest" => Some(json!({ "file": "{}" })),
+        "TrialRequest" | "ActivateRequest" => Some(json!({ "bundle": "sha256:0" })),
+        "SignBundleRequest" => Some(json!({
+            "author": "dana", "previous": "sha256:0", "reviewer": "ben", "role": "security", "signature": "AA==",
+        })),
         _ => None,
     };
     (path, body)

@@ -129,7 +129,12 @@ impl Session {
 
 impl House {
     pub(crate) async fn new() -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap(), false).await
+        Self::under(Bundle::default_bundle().unwrap()).await
+    }
+
+    /// A house that begins with this bundle.
+    pub(crate) async fn under(bundle: Bundle) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), false, bundle).await
     }
 
     /// Lets everything go and starts again from what is on disk.
@@ -138,10 +143,10 @@ impl House {
         drop((plane, app, verifier, clock));
         ledger.close();
         drop(ledger);
-        Self::in_folder(folder, true).await
+        Self::in_folder(folder, true, Bundle::default_bundle().unwrap()).await
     }
 
-    async fn in_folder(folder: TempDir, exists: bool) -> Self {
+    async fn in_folder(folder: TempDir, exists: bool, bundle: Bundle) -> Self {
         let start: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
         let start = if exists { start + SignedDuration::from_hours(1) } else { start };
         let clock = Arc::new(StillClock(AtomicI64::new(start.as_microsecond())));
@@ -164,7 +169,7 @@ impl House {
             store,
             ledger: Arc::clone(&ledger),
             reservations: Arc::new(reservations.unwrap()),
-            bundle: Arc::new(Bundle::default_bundle().unwrap()),
+            bundle: Arc::new(bundle),
             observer: Arc::new(Unobserved),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             ids,

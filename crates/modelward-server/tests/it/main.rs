@@ -15,3 +15,4 @@ mod endpoints;
 mod first_day;
 mod fixtures;
 mod house;
+mod policy;

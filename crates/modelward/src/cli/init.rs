@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use modelward_decision::vocabulary::Name;
+use modelward_policy::Parts;
 use modelward_seal::source::Ids as _;
 
 use super::config::DEFAULT_DATA_DIR;
@@ -33,6 +34,9 @@ pub(super) struct Args {
     /// Make another code for the first person, whose first one ran out; the service must not be running
     #[arg(long, conflicts_with_all = ["name", "display_name", "ledger_origin"])]
     again: bool,
+    /// Who may sign the next policy bundle: a `reviewers.toml`; fixed from then on until a bundle they signed changes it
+    #[arg(long, conflicts_with = "again", value_name = "FILE")]
+    reviewers: Option<PathBuf>,
     /// Name of the ledger for ever, such as `audit.example.org/modelward`; a random one when absent
     #[arg(long, value_name = "ORIGIN")]
     ledger_origin: Option<String>,
@@ -40,6 +44,7 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: Args) -> Outcome {
     let file = args.data_dir.join(CONFIG_FILE);
+    let reviewers = args.reviewers.as_deref().map(reviewers).transpose()?;
     if !args.again {
         prepare(&args, &file)?;
     }
@@ -50,7 +55,7 @@ pub(super) fn run(context: &Context, args: Args) -> Outcome {
         match args.name {
             Some(name) => {
                 let display_name = args.display_name.unwrap_or_else(|| name.to_string());
-                service::initialise(&loaded.config, name, display_name).await
+                service::initialise(&loaded.config, name, display_name, reviewers).await
             }
             None => service::initialise_again(&loaded.config).await,
         }
@@ -82,6 +87,23 @@ pub(super) fn run(context: &Context, args: Args) -> Outcome {
     terminal.hint(&format!("start with `modelward serve --config {}`", file.display()));
     terminal.hint("then type the code into `modelward enrol`, or into the console");
     Ok(Exit::Ok)
+}
+
+/// The text of a list of reviewers that can change every part of a bundle.
+fn reviewers(path: &Path) -> Result<String, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::new(Exit::Usage, format!("`{}` cannot be read: {error}", path.display()))
+    })?;
+    let sources = [("reviewers.toml".to_owned(), text.clone())].into();
+    let parts = Parts::read(&sources).map_err(|findings| {
+        let told: Vec<String> = findings.iter().map(|finding| finding.render(&sources)).collect();
+        Failure::new(Exit::Usage, told.join("\n"))
+    })?;
+    if parts.reviewers.can_change_guardrails() {
+        return Ok(text);
+    }
+    Err(Failure::new(Exit::Usage, format!("`{}` lists too few reviewers", path.display()))
+        .hint("it takes two who can sign what a third wrote, one of them in the group `security`"))
 }
 
 /// Makes the folder, and the configuration if there is none. A folder with anything else in it stays as it is.

@@ -71,7 +71,7 @@ impl System {
         let loaded = Loaded::read(&config, environment).map_err(|error| Failure::of(Exit::Usage, &error))?;
         let failed = |error: &dyn std::error::Error| Failure::of(Exit::Failure, error);
         let ada = Name::new("ada").map_err(|error| failed(&error))?;
-        let invited = service::initialise(&loaded.config, ada, "Ada Okafor".to_owned())
+        let invited = service::initialise(&loaded.config, ada, "Ada Okafor".to_owned(), None)
             .await
             .map_err(|error| failed(&error))?;
         let serving = Service::start(&loaded.config, environment).await.map_err(|error| failed(&error))?;

@@ -1,0 +1,557 @@
+//! Policy bundles: proposing, signing, trying out, activating, going back.
+//!
+//! Whatever a bundle does to people's rights, two others have seen it before: every step forward asks again for the
+//! signatures that the bundle in force demands.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use modelward_decision::vocabulary::{Action, Name, PrincipalRef, ResourceRef};
+use modelward_decision::{Bundle, Reach};
+use modelward_enforcement::Summary;
+use modelward_governance::policy::{PolicyState, StepError};
+use modelward_policy::difference::render;
+use modelward_policy::parts::Reviewers;
+use modelward_policy::review::{Signature, check_signature, reviewers_of};
+use modelward_policy::{BundleFile, SignatureError, check_signatures, gate};
+use modelward_seal::Digest;
+use modelward_store::StateChange;
+use modelward_store::bundles::{BundleHead, BundleRow, PolicyStep};
+
+use crate::caller::Caller;
+use crate::control::{Allowed, ControlPlane};
+use crate::policies::{self, text_of, unknown};
+use crate::problem::Problem;
+use crate::turn::Changed;
+use crate::wire::{
+    ActivateRequest, BundleFileView, BundleLine, BundleSignatureView, BundleStage, BundleText, BundleView,
+    ErrorCode, FileChange, List, PolicyChanged, PolicyStatus, PolicyStepView, ProposeRequest, ReviewerView,
+    SignBundleRequest, TrialRequest, TrialView,
+};
+use crate::{names, problem};
+
+/// Bundles and steps shown.
+const SHOWN: u32 = 200;
+/// Changed rows of the matrix shown for one bundle.
+const ROWS_SHOWN: usize = 500;
+
+impl From<StepError> for Problem {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::Share(_) => Self::malformed(error.to_string()),
+            StepError::InForce(_) | StepError::OtherOnTrial(_) | StepError::NothingOnTrial => {
+                Self::new(ErrorCode::Conflict, error.to_string())
+            }
+        }
+    }
+}
+
+/// What was proposed and what governed, to tell how far a bundle has come.
+struct History {
+    state: PolicyState,
+    /// Every bundle that was in force at some time.
+    past: BTreeSet<Digest>,
+    active: Arc<Bundle>,
+}
+
+impl History {
+    async fn read(plane: &ControlPlane) -> Result<Self, Problem> {
+        let steps = plane.store.policy_steps(SHOWN).await?;
+        let state = state_of(&steps)?;
+        let past = steps.iter().map(|step| step.state.active).collect();
+        Ok(Self { state, past, active: plane.policies.bundle(state.active).await? })
+    }
+
+    fn stage(&self, file: &BundleFile) -> BundleStage {
+        let digest = file.digest();
+        let trial = self.state.on_trial.filter(|trial| trial.bundle == digest);
+        match trial.map(|trial| trial.reach) {
+            _ if digest == self.state.active => BundleStage::Active,
+            Some(Reach::Shadow) => BundleStage::Shadow,
+            Some(Reach::Canary { .. }) => BundleStage::Canary,
+            None if self.past.contains(&digest) => BundleStage::Superseded,
+            None if self.reviewed(file).is_ok() => BundleStage::Reviewed,
+            None => BundleStage::Proposed,
+        }
+    }
+
+    fn reviewed(&self, file: &BundleFile) -> Result<(), SignatureError> {
+        check_signatures(file, &self.active, &Reviewers::default()).map(drop)
+    }
+}
+
+fn state_of(steps: &[PolicyStep]) -> Result<PolicyState, Problem> {
+    steps
+        .first()
+        .map(|step| step.state)
+        .ok_or_else(|| Problem::new(ErrorCode::Conflict, "no policy bundle is in force yet"))
+}
+
+async fn line(plane: &ControlPlane, history: &History, head: &BundleHead) -> Result<BundleLine, Problem> {
+    let file = plane.policies.file(head.digest).await?;
+    Ok(line_of(plane, history, head, &file))
+}
+
+fn line_of(plane: &ControlPlane, history: &History, head: &BundleHead, file: &BundleFile) -> BundleLine {
+    BundleLine {
+        digest: head.digest.to_string(),
+        name: head.name.clone(),
+        version: head.version.clone(),
+        stage: history.stage(file),
+        proposed_by: head.proposed_by.map(|who| names::principal_view(&plane.snapshot(), who).name),
+        proposed_at: head.proposed_at,
+    }
+}
+
+async fn head(plane: &ControlPlane, digest: Digest) -> Result<BundleHead, Problem> {
+    let row = plane.store.bundle(digest).await?.ok_or_else(|| unknown(digest))?;
+    let BundleRow { digest, name, version, proposed_by, proposed_at, .. } = row;
+    Ok(BundleHead { digest, name, version, proposed_by, proposed_at })
+}
+
+fn digest(text: &str) -> Result<Digest, Problem> {
+    text.parse().map_err(|_| Problem::not_found("bundle", text))
+}
+
+/// What is in force, on trial and was before.
+pub(crate) async fn state(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+) -> Result<Allowed<PolicyStatus>, Problem> {
+    let summary = Summary::default().with("what", "policy");
+    let ((), pass) = plane.permit(caller, Action::ReadMatrix, ResourceRef::Platform, summary, ()).await?;
+    pass.carry_out(async {
+        let history = History::read(plane).await?;
+        let steps = plane.store.policy_steps(SHOWN).await?;
+        let on_trial = match history.state.on_trial {
+            Some(trial) => {
+                let bundle = line(plane, &history, &head(plane, trial.bundle).await?).await?;
+                Some(TrialView { bundle, per_mille: per_mille(trial.reach) })
+            }
+            None => None,
+        };
+        Ok(PolicyStatus {
+            active: line(plane, &history, &head(plane, history.state.active).await?).await?,
+            on_trial,
+            steps: steps.iter().map(step_view).collect(),
+            reviewers: reviewer_views(&history.active)?,
+            revision: plane.snapshot().revision(),
+        })
+    })
+    .await
+}
+
+const fn per_mille(reach: Reach) -> Option<u16> {
+    match reach {
+        Reach::Shadow => None,
+        Reach::Canary { per_mille } => Some(per_mille),
+    }
+}
+
+fn step_view(step: &PolicyStep) -> PolicyStepView {
+    PolicyStepView {
+        step: step.state.step,
+        since: step.since,
+        revision: step.revision,
+        active: step.state.active.to_string(),
+        on_trial: step.state.on_trial.map(|trial| trial.bundle.to_string()),
+        per_mille: step.state.on_trial.and_then(|trial| per_mille(trial.reach)),
+    }
+}
+
+fn reviewer_views(active: &Bundle) -> Result<Vec<ReviewerView>, Problem> {
+    let reviewers = reviewers_of(active, &Reviewers::default())
+        .map_err(|error| Problem::internal("reading the reviewers of the bundle in force", &error))?;
+    let view = |reviewer: &modelward_policy::parts::Reviewer| ReviewerView {
+        name: reviewer.name.to_string(),
+        group: reviewer.group.to_string(),
+        keys: reviewer.keys.iter().map(ToString::to_string).collect(),
+    };
+    Ok(reviewers.iter().map(view).collect())
+}
+
+/// The bundles that were proposed last.
+pub(crate) async fn list(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+) -> Result<Allowed<List<BundleLine>>, Problem> {
+    let summary = Summary::default().with("what", "bundles");
+    let ((), pass) = plane.permit(caller, Action::ReadMatrix, ResourceRef::Platform, summary, ()).await?;
+    pass.carry_out(async {
+        let history = History::read(plane).await?;
+        let mut items = Vec::new();
+        for head in plane.store.bundles(SHOWN).await? {
+            items.push(line(plane, &history, &head).await?);
+        }
+        Ok(List { items, revision: plane.snapshot().revision() })
+    })
+    .await
+}
+
+/// One bundle in full.
+pub(crate) async fn one(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    which: &str,
+) -> Result<Allowed<BundleView>, Problem> {
+    let summary = Summary::default().with("bundle", which);
+    let (which, pass) = plane
+        .permit(caller, Action::ReadConfiguration, ResourceRef::Platform, summary, which.to_owned())
+        .await?;
+    pass.carry_out(async {
+        let digest = digest(&which)?;
+        let history = History::read(plane).await?;
+        let file = plane.policies.file(digest).await?;
+        let bundle = line_of(plane, &history, &head(plane, digest).await?, &file);
+        let missing = missing(&history, &file);
+        let (files, signatures) = (file_views(&history.active, &file), signature_views(&file));
+        let active = Arc::clone(&history.active);
+        let judged = judge(active, file).await?;
+        Ok(BundleView { bundle, files, signatures, missing, matrix: judged.matrix, gate: judged.report })
+    })
+    .await
+}
+
+/// Why a bundle cannot come into force as it stands.
+fn missing(history: &History, file: &BundleFile) -> Option<String> {
+    if history.past.contains(&file.digest()) {
+        return None;
+    }
+    history.reviewed(file).err().map(|error| error.to_string())
+}
+
+fn file_views(active: &Bundle, file: &BundleFile) -> Vec<BundleFileView> {
+    let (before, after) = (active.sources(), file.files());
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    names
+        .into_iter()
+        .map(|name| {
+            let (old, new) = (before.get(name), after.get(name));
+            let change = match (old, new) {
+                (None, _) => FileChange::Added,
+                (_, None) => FileChange::Removed,
+                (Some(old), Some(new)) if old == new => FileChange::Same,
+                (Some(_), Some(_)) => FileChange::Changed,
+            };
+            let bytes = new.or(old).map_or(0, String::len);
+            BundleFileView { name: name.clone(), bytes: u64::try_from(bytes).unwrap_or(u64::MAX), change }
+        })
+        .collect()
+}
+
+fn signature_views(file: &BundleFile) -> Vec<BundleSignatureView> {
+    file.signatures()
+        .iter()
+        .map(|signature| BundleSignatureView {
+            reviewer: signature.reviewer.to_string(),
+            role: signature.role.to_string(),
+            author: signature.author.to_string(),
+            previous: signature.previous.to_string(),
+        })
+        .collect()
+}
+
+/// The file of a bundle, for those who review it elsewhere.
+pub(crate) async fn file(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    which: &str,
+) -> Result<Allowed<BundleText>, Problem> {
+    let summary = Summary::default().with("bundle", which).with("what", "file");
+    let (which, pass) = plane
+        .permit(caller, Action::ReadConfiguration, ResourceRef::Platform, summary, which.to_owned())
+        .await?;
+    pass.carry_out(async {
+        let digest = digest(&which)?;
+        let row = plane.store.bundle(digest).await?.ok_or_else(|| unknown(digest))?;
+        Ok(BundleText { digest: digest.to_string(), file: row.file })
+    })
+    .await
+}
+
+/// What the gate says.
+struct Judged {
+    passes: bool,
+    failures: Vec<String>,
+    report: serde_json::Value,
+    matrix: Vec<String>,
+}
+
+/// Runs the gate where it may take its time. What a solver said is believed from the file only as far as signatures
+/// cover it.
+async fn judge(active: Arc<Bundle>, file: BundleFile) -> Result<Judged, Problem> {
+    let work = move || {
+        let candidate =
+            gate::Candidate { sources: file.files(), active: Some(&active), verdicts: file.verdicts() };
+        let report = gate::check(candidate);
+        let errors = report.findings().filter(|finding| finding.is_error());
+        Judged {
+            passes: report.passed(),
+            failures: errors.map(|finding| finding.message.clone()).collect(),
+            matrix: render(&report.matrix).lines().take(ROWS_SHOWN).map(str::to_owned).collect(),
+            report: serde_json::to_value(&report).unwrap_or_default(),
+        }
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal("checking a bundle", &error))
+}
+
+/// Takes in a bundle that passes the gate, with the signatures it carries. Nothing changes for anybody by that.
+pub(crate) async fn propose(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    request: ProposeRequest,
+) -> Result<Allowed<PolicyChanged>, Problem> {
+    let opened = BundleFile::open(request.file.as_bytes());
+    let named = opened.as_ref().map_or_else(|_| "unreadable".to_owned(), |file| file.digest().to_string());
+    let summary = Summary::default().with("bundle", named);
+    let (opened, pass) =
+        plane.permit(caller, Action::AuthorPolicy, ResourceRef::Platform, summary, opened).await?;
+    pass.carry_out(async {
+        let file = opened.map_err(|error| Problem::new(ErrorCode::Refused, said(&error)))?;
+        let digest = file.digest();
+        let read = file.clone();
+        let bundle = tokio::task::spawn_blocking(move || read.bundle())
+            .await
+            .map_err(|error| Problem::internal("reading a bundle", &error))?
+            .map_err(|error| Problem::new(ErrorCode::Refused, said(&error)))?;
+        let bundle = plane.policies.keep(Arc::new(bundle));
+        let history = History::read(plane).await?;
+        let judged = judge(Arc::clone(&history.active), file.clone()).await?;
+        if !judged.passes {
+            let first = judged.failures.first().cloned().unwrap_or_default();
+            let message = format!("the bundle does not pass the gate: {first}");
+            return Err(Problem::new(ErrorCode::Refused, message)
+                .hint("run `modelward policy check` on its folder for the whole report"));
+        }
+        for signature in file.signatures() {
+            check_signature(&file, &history.active, &Reviewers::default(), signature).map_err(refused)?;
+        }
+        let row = plane.policies.row(&bundle, Some(caller.who.principal()), plane.now())?;
+        plane.store.put_bundle(&row).await?;
+        let kept = add(plane, digest, file.signatures()).await?;
+        let lines = vec![format!("{} {} is {digest}", row.name, row.version)];
+        note(plane, caller, "propose-bundle", lines, None).await?;
+        changed(plane, digest, told(&history, &kept)).await
+    })
+    .await
+}
+
+/// Adds a reviewer's signature, which must be the caller's own.
+pub(crate) async fn sign(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    which: &str,
+    request: SignBundleRequest,
+) -> Result<Allowed<PolicyChanged>, Problem> {
+    let summary = Summary::default().with("bundle", which);
+    let (request, pass) =
+        plane.permit(caller, Action::ApprovePolicy, ResourceRef::Platform, summary, request).await?;
+    pass.carry_out(async {
+        let digest = digest(which)?;
+        let signature: Signature = serde_json::to_value(&request)
+            .and_then(serde_json::from_value)
+            .map_err(|error| Problem::malformed(error.to_string()))?;
+        let own = own_name(plane, caller)?;
+        if signature.reviewer != own {
+            let message = format!("you are `{own}`, and the signature is `{}`'s", signature.reviewer);
+            return Err(
+                Problem::new(ErrorCode::Refused, message).hint("everybody hands in their own signature")
+            );
+        }
+        let history = History::read(plane).await?;
+        let proposer = head(plane, digest)
+            .await?
+            .proposed_by
+            .map(|who| names::principal_view(&plane.snapshot(), who).name);
+        if proposer.is_some_and(|proposer| proposer != signature.author.as_str()) {
+            let message = format!("the signature says that `{}` wrote the bundle", signature.author);
+            return Err(Problem::new(ErrorCode::Refused, message)
+                .hint("whoever proposed a bundle is its author; `modelward policy show` names them"));
+        }
+        let file = plane.policies.file(digest).await?;
+        check_signature(&file, &history.active, &Reviewers::default(), &signature).map_err(refused)?;
+        let role = signature.role.clone();
+        let kept = add(plane, digest, &[signature]).await?;
+        note(plane, caller, "sign-bundle", vec![format!("{digest}, for {role}")], None).await?;
+        changed(plane, digest, told(&history, &kept)).await
+    })
+    .await
+}
+
+/// Adds signatures to the bundle that is kept, and gives it back as it is then.
+async fn add(plane: &ControlPlane, digest: Digest, signatures: &[Signature]) -> Result<BundleFile, Problem> {
+    let row = plane.store.bundle(digest).await?.ok_or_else(|| unknown(digest))?;
+    let before = row.file.clone();
+    let mut file = policies::opened(row.file, digest).await?;
+    for signature in signatures {
+        file = file.with_signature(signature.clone());
+    }
+    if plane.store.replace_bundle(digest, &before, &text_of(&file)?).await? {
+        return Ok(file);
+    }
+    Err(Problem::new(ErrorCode::Conflict, "somebody else signed at this moment")
+        .hint("hand the signature in again"))
+}
+
+/// How far the signatures on a bundle have come.
+fn told(history: &History, file: &BundleFile) -> String {
+    match history.reviewed(file) {
+        Ok(()) => "it has the signatures it needs".to_owned(),
+        Err(missing) => format!("it is kept; {missing}"),
+    }
+}
+
+fn own_name(plane: &ControlPlane, caller: &Caller) -> Result<Name, Problem> {
+    match caller.who.principal() {
+        PrincipalRef::Person(id) => plane.snapshot().person(id).map(|person| person.name.clone()),
+        PrincipalRef::Machine(_) => None,
+    }
+    .ok_or_else(|| Problem::new(ErrorCode::Refused, "only a person signs a bundle"))
+}
+
+/// Puts a reviewed bundle on trial.
+pub(crate) async fn try_out(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    request: TrialRequest,
+) -> Result<Allowed<PolicyChanged>, Problem> {
+    let summary = Summary::default().with("bundle", &request.bundle).with("what", "trial");
+    let (request, pass) =
+        plane.permit(caller, Action::ActivatePolicy, ResourceRef::Platform, summary, request).await?;
+    pass.carry_out(async {
+        let digest = digest(&request.bundle)?;
+        let reach = match request.per_mille {
+            None => Reach::Shadow,
+            Some(per_mille) => Reach::Canary { per_mille },
+        };
+        let message = match reach {
+            Reach::Shadow => "it is evaluated beside the bundle in force".to_owned(),
+            Reach::Canary { per_mille } => format!("it is in force for {per_mille} principals in a thousand"),
+        };
+        forward(plane, caller, "try-bundle", digest, message, |state| state.try_out(digest, reach)).await
+    })
+    .await
+}
+
+/// Ends the trial.
+pub(crate) async fn end_trial(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+) -> Result<Allowed<PolicyChanged>, Problem> {
+    let summary = Summary::default().with("what", "end-trial");
+    let ((), pass) = plane.permit(caller, Action::ActivatePolicy, ResourceRef::Platform, summary, ()).await?;
+    pass.carry_out(async {
+        let state = History::read(plane).await?.state;
+        let next = state.end_trial()?;
+        let active = state.active;
+        let lines = vec!["nothing is on trial any more".to_owned()];
+        note(plane, caller, "end-trial", lines, Some(next)).await?;
+        changed(plane, active, "nothing is on trial any more").await
+    })
+    .await
+}
+
+/// Brings a reviewed bundle into force.
+pub(crate) async fn activate(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    request: ActivateRequest,
+) -> Result<Allowed<PolicyChanged>, Problem> {
+    let summary = Summary::default().with("bundle", &request.bundle).with("what", "activate");
+    let (request, pass) =
+        plane.permit(caller, Action::ActivatePolicy, ResourceRef::Platform, summary, request).await?;
+    pass.carry_out(async {
+        let digest = digest(&request.bundle)?;
+        let message = "it is in force".to_owned();
+        forward(plane, caller, "activate-bundle", digest, message, |state| state.activate(digest)).await
+    })
+    .await
+}
+
+/// Goes back to a bundle that was in force before. It was signed then, so nobody signs again.
+pub(crate) async fn roll_back(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    request: ActivateRequest,
+) -> Result<Allowed<PolicyChanged>, Problem> {
+    let summary = Summary::default().with("bundle", &request.bundle).with("what", "roll-back");
+    let (request, pass) =
+        plane.permit(caller, Action::ActivatePolicy, ResourceRef::Platform, summary, request).await?;
+    pass.carry_out(async {
+        let digest = digest(&request.bundle)?;
+        let history = History::read(plane).await?;
+        if !history.past.contains(&digest) {
+            return Err(Problem::new(ErrorCode::Refused, format!("{digest} was never in force")).hint(
+                "only a bundle that was in force before can be gone back to; activate this one instead",
+            ));
+        }
+        plane.policies.bundle(digest).await?;
+        let next = history.state.roll_back(digest)?;
+        note(plane, caller, "roll-back", vec![format!("back to {digest}")], Some(next)).await?;
+        changed(plane, digest, "it is in force again").await
+    })
+    .await
+}
+
+/// A step that needs the signatures, checked against the very bundle that is in force when the step is made.
+async fn forward(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    what: &'static str,
+    digest: Digest,
+    message: String,
+    step: impl FnOnce(PolicyState) -> Result<PolicyState, StepError>,
+) -> Result<PolicyChanged, Problem> {
+    let history = History::read(plane).await?;
+    let next = step(history.state)?;
+    let file = plane.policies.file(digest).await?;
+    let reviewed = check_signatures(&file, &history.active, &Reviewers::default()).map_err(refused)?;
+    plane.policies.bundle(digest).await?;
+    let judged = judge(Arc::clone(&history.active), file).await?;
+    if !judged.passes {
+        let first = judged.failures.first().cloned().unwrap_or_default();
+        return Err(Problem::new(ErrorCode::Refused, format!("the bundle does not pass the gate: {first}")));
+    }
+    let signers: Vec<&str> = reviewed.reviewers().iter().map(Name::as_str).collect();
+    let lines = vec![
+        format!("{digest} after {}", history.state.active),
+        format!("written by {}, signed by {}", reviewed.author(), signers.join(" and ")),
+        message.clone(),
+    ];
+    note(plane, caller, what, lines, Some(next)).await?;
+    changed(plane, digest, message).await
+}
+
+/// Records a step in the ledger, and makes it where there is one to make.
+async fn note(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    what: &'static str,
+    lines: Vec<String>,
+    next: Option<PolicyState>,
+) -> Result<(), Problem> {
+    let changes = next.map(StateChange::Policy).into_iter().collect();
+    let changed = Changed { actor: Some(caller.who.principal()), what, lines, changes };
+    plane.turn().await?.make(changed).await?;
+    Ok(())
+}
+
+async fn changed(
+    plane: &ControlPlane,
+    digest: Digest,
+    message: impl Into<String>,
+) -> Result<PolicyChanged, Problem> {
+    let history = History::read(plane).await?;
+    let bundle = line(plane, &history, &head(plane, digest).await?).await?;
+    Ok(PolicyChanged { bundle, revision: plane.snapshot().revision(), message: message.into() })
+}
+
+/// An error with what it rests on, for whoever wrote the bundle.
+fn said(error: &(dyn std::error::Error + 'static)) -> String {
+    problem::chain(error)
+}
+
+fn refused(error: SignatureError) -> Problem {
+    Problem::new(ErrorCode::Refused, error.to_string())
+        .hint("`modelward policy show` says who may sign and who did")
+}

@@ -1,0 +1,176 @@
+//! Policy bundles: what is in force, what was proposed, and the steps between.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How far a bundle has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BundleStage {
+    /// Kept; signatures are missing.
+    Proposed,
+    /// Signed as the bundle in force demands.
+    Reviewed,
+    /// Evaluated beside the bundle in force.
+    Shadow,
+    /// In force for a share of principals.
+    Canary,
+    /// In force.
+    Active,
+    /// Was in force before.
+    Superseded,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BundleLine {
+    /// `sha256:…` over the texts.
+    pub digest: String,
+    pub name: String,
+    pub version: String,
+    pub stage: BundleStage,
+    /// Who proposed it; absent for the one that came with the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed_by: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub proposed_at: Timestamp,
+}
+
+/// What governs now, and how it came to that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PolicyStatus {
+    pub active: BundleLine,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_trial: Option<TrialView>,
+    /// Newest first.
+    pub steps: Vec<PolicyStepView>,
+    /// Whose signatures count on the next bundle.
+    pub reviewers: Vec<ReviewerView>,
+    pub revision: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrialView {
+    pub bundle: BundleLine,
+    /// Principals in a thousand it is obeyed for; absent while it is only compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_mille: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PolicyStepView {
+    pub step: u64,
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    pub revision: u64,
+    pub active: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_trial: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_mille: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReviewerView {
+    pub name: String,
+    pub group: String,
+    /// `name+keyid+base64` of Ed25519 keys.
+    pub keys: Vec<String>,
+}
+
+/// One bundle in full, compared with what is in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BundleView {
+    pub bundle: BundleLine,
+    pub files: Vec<BundleFileView>,
+    pub signatures: Vec<BundleSignatureView>,
+    /// What keeps it from coming into force; absent where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+    /// Rows of the permission matrix that differ from the bundle in force.
+    pub matrix: Vec<String>,
+    /// The gate's report, in the form of `modelward policy check --json`.
+    #[schema(value_type = Object)]
+    pub gate: serde_json::Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BundleFileView {
+    pub name: String,
+    pub bytes: u64,
+    /// `added`, `changed`, `removed` or `same`, against the bundle in force.
+    pub change: FileChange,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileChange {
+    Same,
+    Added,
+    Changed,
+    Removed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BundleSignatureView {
+    pub reviewer: String,
+    /// The group the reviewer signs for.
+    pub role: String,
+    /// Who wrote the bundle, as the reviewer says.
+    pub author: String,
+    /// The bundle in force that it follows.
+    pub previous: String,
+}
+
+/// A bundle file, as `modelward policy build` writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProposeRequest {
+    /// The file's text: canonical JSON of format `modelward-bundle/1`.
+    pub file: String,
+}
+
+/// A reviewer's signature over a bundle's digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignBundleRequest {
+    pub author: String,
+    pub previous: String,
+    pub reviewer: String,
+    pub role: String,
+    /// Base64 of 64 bytes.
+    pub signature: String,
+}
+
+/// Puts a reviewed bundle on trial, or changes how far its trial reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrialRequest {
+    pub bundle: String,
+    /// Principals in a thousand it is obeyed for; without it, it is only compared.
+    #[serde(default)]
+    pub per_mille: Option<u16>,
+}
+
+/// Brings a bundle into force, or goes back to one that was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActivateRequest {
+    pub bundle: String,
+}
+
+/// A bundle as it stands after a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PolicyChanged {
+    pub bundle: BundleLine,
+    pub revision: u64,
+    /// What the step did, in one sentence.
+    pub message: String,
+}
+
+/// The file of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BundleText {
+    pub digest: String,
+    pub file: String,
+}

@@ -1,0 +1,204 @@
+//! The life of a policy bundle: proposed, signed by two, tried out, in force, gone back from.
+
+use std::collections::BTreeMap;
+
+use modelward_decision::Bundle;
+use modelward_decision::vocabulary::Name;
+use modelward_policy::BundleFile;
+use modelward_policy::review::sign;
+use modelward_seal::Digest;
+use modelward_seal::note::{KeyName, Signer as _, SoftwareSigner};
+use serde_json::{Value, json};
+
+use crate::house::{House, Session};
+
+const REVIEWERS: [(&str, &str, u8); 3] =
+    [("dana", "platform", 1), ("ben", "platform", 2), ("eve", "security", 3)];
+
+fn signer(name: &str) -> (Name, SoftwareSigner) {
+    let (name, group, seed) = REVIEWERS.into_iter().find(|(known, ..)| *known == name).unwrap();
+    (Name::new(group).unwrap(), SoftwareSigner::from_seed(KeyName::new(name).unwrap(), &[seed; 32]))
+}
+
+fn reviewers() -> String {
+    let mut text = String::new();
+    for (name, group, _) in REVIEWERS {
+        let key = signer(name).1.verifier().unwrap();
+        text += &format!("[[reviewer]]\nname = \"{name}\"\ngroup = \"{group}\"\nkeys = [\"{key}\"]\n\n");
+    }
+    text
+}
+
+fn sources() -> BTreeMap<String, String> {
+    let mut sources = Bundle::default_bundle().unwrap().sources().clone();
+    sources.insert("reviewers.toml".to_owned(), reviewers());
+    sources
+}
+
+/// The bundle in force with one guardrail more: nobody predicts outside of production.
+fn stricter() -> BundleFile {
+    let mut sources = sources();
+    sources.get_mut("guardrails.cedar").unwrap().push_str(
+        r#"
+@id("production-only")
+@title("Predictions are asked for in production alone")
+@owner("platform-security")
+@reason("predictions are asked for in production alone")
+@remedy("environment")
+forbid (principal, action in [Modelward::Action::"predict"], resource)
+unless { context.environment == "production" };
+"#,
+    );
+    // The tests and the matrix of the default bundle speak of the default bundle.
+    sources.retain(|name, _| !name.starts_with("tests/") && name != "matrix.txt");
+    let manifest = sources.get_mut("bundle.toml").unwrap();
+    *manifest = gateless(manifest);
+    BundleFile::pack(sources).unwrap()
+}
+
+/// A bundle's manifest that demands neither coverage nor proofs.
+fn gateless(manifest: &str) -> String {
+    let head = manifest.split("[gate]").next().unwrap_or_default();
+    format!("{head}[gate]\ncoverage = \"optional\"\nproofs = \"optional\"\n")
+}
+
+fn signature(file: &BundleFile, previous: &str, author: &str, reviewer: &str) -> Value {
+    let (role, signer) = signer(reviewer);
+    let previous: Digest = previous.parse().unwrap();
+    let names = [author, reviewer].map(|name| Name::new(name).unwrap());
+    let signature = sign(file, previous, &names[0], &names[1], &role, &signer).unwrap();
+    serde_json::to_value(signature).unwrap()
+}
+
+struct Office {
+    house: House,
+    dana: Session,
+    ben: Session,
+    before: String,
+}
+
+impl Office {
+    async fn open() -> Self {
+        let house = House::under(Bundle::from_sources(sources()).unwrap()).await;
+        let dana = house.first().await;
+        house.furnish(&dana).await;
+        let ben = house.invited(&dana, "ben").await;
+        let day = jiff::SignedDuration::from_hours(24);
+        let grant = json!({
+            "grantee": "ben", "privilege": "govern", "scope": "platform", "not_after": (house.now() + day).to_string(),
+        });
+        house.post("/api/v1/grants", &dana, grant).await.ok();
+        let ben = house.again("ben", &ben).await;
+        let dana = house.again("dana", &dana).await;
+        let state = house.get("/api/v1/policy", &dana).await.ok();
+        let before = state["active"]["digest"].as_str().unwrap().to_owned();
+        Self { house, dana, ben, before }
+    }
+
+    async fn post(&self, by: &Session, path: &str, body: Value) -> crate::house::Answer {
+        self.house.post(&format!("/api/v1/policy/{path}"), by, body).await
+    }
+
+    async fn propose(&self, file: &BundleFile) -> crate::house::Answer {
+        let text = String::from_utf8(file.to_bytes().unwrap()).unwrap();
+        self.post(&self.dana, "bundles", json!({ "file": text })).await
+    }
+
+    async fn active(&self) -> String {
+        let state = self.house.get("/api/v1/policy", &self.dana).await.ok();
+        state["active"]["digest"].as_str().unwrap().to_owned()
+    }
+
+    async fn stage(&self, file: &BundleFile) -> String {
+        let path = format!("/api/v1/policy/bundles/{}", file.digest());
+        let view = self.house.get(&path, &self.dana).await.ok();
+        view["bundle"]["stage"].as_str().unwrap().to_owned()
+    }
+
+    /// Ben signs at the server, Eve elsewhere; Dana hands in hers.
+    async fn signed(&self, file: BundleFile) -> BundleFile {
+        let digest = file.digest();
+        let bens = signature(&file, &self.before, "dana", "ben");
+        self.post(&self.ben, &format!("bundles/{digest}/signatures"), bens).await.ok();
+        let eves = serde_json::from_value(signature(&file, &self.before, "dana", "eve")).unwrap();
+        let file = file.with_signature(eves);
+        self.propose(&file).await.ok();
+        file
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_comes_into_force_step_by_step_and_goes_back_in_one() {
+    let office = Office::open().await;
+    let file = stricter();
+    let digest = file.digest().to_string();
+    office.propose(&file).await.ok();
+    assert_eq!(office.stage(&file).await, "proposed");
+
+    let alone = office.post(&office.dana, "activate", json!({ "bundle": digest })).await;
+    assert_eq!(alone.code(), "refused", "{}", alone.text);
+    assert!(alone.text.contains("0 of 2 reviewers"), "{}", alone.text);
+
+    let file = office.signed(file).await;
+    assert_eq!(office.stage(&file).await, "reviewed");
+    office.post(&office.ben, "trial", json!({ "bundle": digest })).await.ok();
+    assert_eq!(office.stage(&file).await, "shadow");
+    assert_eq!(office.active().await, office.before, "a shadow governs nobody");
+    office.post(&office.ben, "trial", json!({ "bundle": digest, "per_mille": 1000 })).await.ok();
+    assert_eq!(office.stage(&file).await, "canary");
+    office.post(&office.ben, "activate", json!({ "bundle": digest })).await.ok();
+    assert_eq!(office.active().await, digest);
+    assert_eq!(office.house.plane.snapshot().bundle().digest().to_string(), digest);
+
+    // Everything is still so after a restart, and going back needs no new signatures.
+    let Office { house, dana, ben, before } = office;
+    let house = house.restarted().await;
+    let (dana, ben) = (house.again("dana", &dana).await, house.again("ben", &ben).await);
+    let office = Office { house, dana, ben, before };
+    assert_eq!(office.active().await, digest);
+    office.post(&office.ben, "rollback", json!({ "bundle": office.before })).await.ok();
+    assert_eq!(office.active().await, office.before);
+    assert_eq!(office.stage(&file).await, "superseded");
+    let steps =
+        office.house.get("/api/v1/policy", &office.dana).await.ok()["steps"].as_array().unwrap().len();
+    assert_eq!(steps, 5, "the first bundle, shadow, canary, active, back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signature_counts_only_from_a_listed_reviewer_who_did_not_write_it() {
+    let office = Office::open().await;
+    let file = stricter();
+    office.propose(&file).await.ok();
+    let path = format!("bundles/{}/signatures", file.digest());
+    for (by, author, reviewer, told) in [
+        (&office.dana, "dana", "dana", "wrote the bundle and signs it too"),
+        (&office.dana, "dana", "ben", "you are `dana`"),
+        (&office.ben, "eve", "ben", "says that `eve` wrote the bundle"),
+    ] {
+        let refused = office.post(by, &path, signature(&file, &office.before, author, reviewer)).await;
+        assert_eq!(refused.code(), "refused", "{}", refused.text);
+        assert!(refused.text.contains(told), "{}", refused.text);
+    }
+    let mut forged = signature(&file, &office.before, "dana", "ben");
+    forged["signature"] = signature(&file, &office.before, "dana", "eve")["signature"].clone();
+    let refused = office.post(&office.ben, &path, forged).await;
+    assert!(refused.text.contains("does not belong to this bundle"), "{}", refused.text);
+    assert_eq!(office.stage(&file).await, "proposed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_that_fails_the_gate_or_is_no_bundle_is_not_kept() {
+    let office = Office::open().await;
+    let mut sources = stricter().files().clone();
+    sources.get_mut("privileges.cedar").unwrap().push_str("permit (principal, action, resource);\n");
+    let broken = BundleFile::pack(sources).unwrap();
+    let refused = office.propose(&broken).await;
+    assert_eq!(refused.code(), "refused", "{}", refused.text);
+    let no_bundle = office.post(&office.dana, "bundles", json!({ "file": "{}" })).await;
+    assert_eq!(no_bundle.code(), "refused", "{}", no_bundle.text);
+    let listed = office.house.get("/api/v1/policy/bundles", &office.dana).await.ok();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "only the one in force");
+    let unknown =
+        office.post(&office.dana, "rollback", json!({ "bundle": broken.digest().to_string() })).await;
+    assert!(unknown.text.contains("was never in force"), "{}", unknown.text);
+}
