@@ -260,7 +260,7 @@ fn valid(
     let mut warnings: Vec<Warning> = result
         .validation_warnings()
         .map(|warning| Warning {
-            policy: SmolStr::new(warning.policy_id().to_string()),
+            policy: SmolStr::new(warning.policy_id()),
             message: warning.to_string(),
         })
         .collect();
