@@ -1,6 +1,6 @@
 //! What changes between two permission matrices, row by row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use modelward_decision::Outcome;
 use modelward_decision::matrix::{Condition, Holder, Row};
@@ -38,15 +38,14 @@ impl CellChange {
 
 /// The rows that change from one matrix to the other, in order of the vocabulary.
 pub fn difference(before: &[Row], after: &[Row]) -> Vec<RowChange> {
-    let mut rows: BTreeMap<(Action, ResourceKind, Holder), (Option<&Row>, Option<&Row>)> = BTreeMap::new();
-    for row in before {
-        rows.entry((row.action, row.resource, row.holder)).or_default().0 = Some(row);
-    }
-    for row in after {
-        rows.entry((row.action, row.resource, row.holder)).or_default().1 = Some(row);
-    }
+    let key = |row: &Row| (row.action, row.resource, row.holder);
+    let before: BTreeMap<_, &Row> = before.iter().map(|row| (key(row), row)).collect();
+    let after: BTreeMap<_, &Row> = after.iter().map(|row| (key(row), row)).collect();
+    let keys: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
     let mut changes = Vec::new();
-    for ((action, resource, holder), (before, after)) in rows {
+    for key in keys {
+        let (action, resource, holder) = key;
+        let (before, after) = (before.get(&key).copied(), after.get(&key).copied());
         let cell = |row: Option<&Row>, index: usize| row.and_then(|row| row.cells.get(index)).copied();
         let cells: Vec<CellChange> = Condition::ALL
             .into_iter()

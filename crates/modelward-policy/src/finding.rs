@@ -1,7 +1,6 @@
 //! Something to tell whoever wrote a bundle: what, where, and what to do next.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use modelward_decision::bundle::Place;
 use serde::Serialize;
@@ -57,30 +56,30 @@ impl Finding {
     /// With the line it is about and a caret under the spot, as compilers print it.
     pub fn render(&self, sources: &BTreeMap<String, String>) -> String {
         let mut text = format!("{}[{}]: {}\n", self.level.as_str(), self.rule, self.message);
-        // Writing to a string cannot fail.
-        let _ = self.render_place(sources, &mut text);
+        if let Some(at) = &self.at {
+            text += &excerpt(at, sources);
+        }
         if let Some(hint) = &self.hint {
-            let _ = writeln!(text, "  hint: {hint}");
+            text += &format!("  hint: {hint}\n");
         }
         text
     }
+}
 
-    fn render_place(&self, sources: &BTreeMap<String, String>, text: &mut String) -> std::fmt::Result {
-        let Some(at) = &self.at else { return Ok(()) };
-        let number = at.line.to_string();
-        let margin = " ".repeat(number.len());
-        writeln!(text, "{margin}--> {at}")?;
-        let line = sources.get(&at.file).and_then(|file| file.lines().nth(at.line.saturating_sub(1)));
-        let Some(line) = line else { return Ok(()) };
-        // A tab is as wide as one column, so that the caret stands where the column says.
-        let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let width = line.chars().count();
-        let before = at.column.saturating_sub(1).min(width);
-        let carets = at.length.min(width.saturating_sub(before)).max(1);
-        writeln!(text, "{margin} |")?;
-        writeln!(text, "{number} | {line}")?;
-        writeln!(text, "{margin} | {}{}", " ".repeat(before), "^".repeat(carets))
-    }
+/// The place, its line, and a caret under the spot.
+fn excerpt(at: &Place, sources: &BTreeMap<String, String>) -> String {
+    let number = at.line.to_string();
+    let margin = " ".repeat(number.len());
+    let place = format!("{margin}--> {at}\n");
+    let line = sources.get(&at.file).and_then(|file| file.lines().nth(at.line.saturating_sub(1)));
+    let Some(line) = line else { return place };
+    // A tab is as wide as one column, so that the caret stands where the column says.
+    let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let width = line.chars().count();
+    let before = at.column.saturating_sub(1).min(width);
+    let carets = "^".repeat(at.length.min(width.saturating_sub(before)).max(1));
+    let indent = " ".repeat(before);
+    format!("{place}{margin} |\n{number} | {line}\n{margin} | {indent}{carets}\n")
 }
 
 impl Level {

@@ -255,7 +255,7 @@ fn compare(report: &mut Report, bundle: &Arc<Bundle>, candidate: Candidate<'_>) 
 
 const MATRIX: &str = "matrix.txt";
 /// Lines of the matrix shown at most.
-const LINES_MAX: usize = 20;
+const LINES_MAX: usize = 5;
 
 fn golden(rows: &[Row], sources: &BTreeMap<String, String>, is_project: bool) -> Step {
     let Some(reviewed) = sources.get(MATRIX) else {

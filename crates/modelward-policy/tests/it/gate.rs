@@ -81,7 +81,7 @@ fn a_review_reads_markdown() {
         ### Findings
 
         - **error** `tests/guardrails.scenario:53:1` high risk suspends access, but not seeing one's own: expected deny, and it is permitted by inference: You may ask a model for a prediction: fraud/3. (test)
-        - **error** `guardrails.cedar:52:8` clause 1 of `risk-high` was never seen true: context.risk.value \>= 95 (coverage)
+        - **error** `guardrails.cedar:52:8` clause 1 of `risk-high` was never seen true: context.risk.value &gt;= 95 (coverage)
         - **error** `matrix.txt:51:1` the bundle no longer decides as this row says (matrix)
         - **error** `matrix.txt:52:1` the bundle no longer decides as this row says (matrix)
         - **error** `matrix.txt:53:1` the bundle no longer decides as this row says (matrix)

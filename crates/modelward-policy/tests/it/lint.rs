@@ -27,12 +27,12 @@ fn what_network_or_caller_say_widens_nothing_that_is_at_stake() {
     check(
         "permit (principal in Modelward::Group::\"g\", action in Modelward::Action::\"Export\", resource)
          when { context has grant && context.network.value == \"office\" };",
-        &expect![[""]],
+        &expect!["new.cedar:1:1 error tier-rule: `new` permits export by `context.network`"],
     );
     check(
         "permit (principal in Modelward::Group::\"g\", action, resource)
          when { context has grant && context.ask.fields.isEmpty() && context.place.value == \"eu\" };",
-        &expect![[""]],
+        &expect!["new.cedar:1:1 error tier-rule: `new` permits retraining by `context.ask`, `context.place`"],
     );
     // Reading is not at stake.
     check(
@@ -46,7 +46,9 @@ fn what_network_or_caller_say_widens_nothing_that_is_at_stake() {
 fn permits_without_a_scope_have_a_budget() {
     check(
         "permit (principal, action in Modelward::Action::\"ReadOnly\", resource) when { context has grant };",
-        &expect![[""]],
+        &expect![[r#"
+            bundle.toml:1:1 error unscoped-permits: 13 permits name neither a principal nor a resource, and the budget is 12: `audit`, `data-export`, `deploy`, `experiment`, `export`, `govern`, `inference`, `inference-sensitive`, `new`, `read-only`, `registry`, `retraining`, `self`
+            privileges.cedar:9:1 warning shadowed-policy: `read-only` applies only where `new` does too"#]],
     );
 }
 
@@ -55,19 +57,31 @@ fn where_somebody_seems_to_be_is_never_enough_alone() {
     check(
         "permit (principal in Modelward::Group::\"g\", action == Modelward::Action::\"readCard\", resource)
          when { context.place.value == \"eu\" && context.device.managed };",
-        &expect![[""]],
+        &expect![
+            "new.cedar:1:1 error weak-condition: `new` permits by `context.device`, `context.place` alone"
+        ],
     );
 }
 
 #[test]
 fn what_can_never_apply_and_what_changes_nothing_is_named() {
-    check("forbid (principal, action, resource) when { principal.active && false };", &expect![[""]]);
+    check(
+        "forbid (principal, action, resource) when { principal.active && false };",
+        &expect![
+            "new.cedar:1:1 error dead-policy: for policy `new`, policy is impossible: the policy expression evaluates to false for all valid requests"
+        ],
+    );
     check(
         "forbid (principal is Modelward::Person, action == Modelward::Action::\"predict\", resource)
          when { context.risk.value >= 80 };",
-        &expect![[""]],
+        &expect!["new.cedar:1:1 warning shadowed-policy: `new` applies only where `risk-high` does too"],
     );
-    check("forbid (principal, action, resource) unless { principal.active };", &expect![[""]]);
+    check(
+        "forbid (principal, action, resource) unless { principal.active };",
+        &expect![
+            "guardrails.cedar:7:1 warning shadowed-policy: `principal-inactive` applies only where `new` does too"
+        ],
+    );
 }
 
 #[test]
@@ -79,7 +93,10 @@ fn guardrails_only_forbid() {
         "@id(\"principal-inactive\")",
         &format!("@id(\"hole\") @title(\"t\") @owner(\"o\")\n{permit}\n@id(\"principal-inactive\")"),
     );
-    expect![[""]].assert_eq(&findings(sources));
+    expect![
+        "guardrails.cedar:7:1 error permitting-guardrail: `hole` permits, and stands among the guardrails"
+    ]
+    .assert_eq(&findings(sources));
 }
 
 fn findings(sources: BTreeMap<String, String>) -> String {

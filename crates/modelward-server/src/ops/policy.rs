@@ -46,6 +46,13 @@ impl From<StepError> for Problem {
     }
 }
 
+impl From<SignatureError> for Problem {
+    fn from(error: SignatureError) -> Self {
+        Self::new(ErrorCode::Refused, error.to_string())
+            .hint("`modelward policy show` says who may sign and who did")
+    }
+}
+
 /// What was proposed and what governed, to tell how far a bundle has come.
 struct History {
     state: PolicyState,
@@ -324,7 +331,7 @@ pub(crate) async fn propose(
                 .hint("run `modelward policy check` on its folder for the whole report"));
         }
         for signature in file.signatures() {
-            check_signature(&file, &history.active, &Reviewers::default(), signature).map_err(refused)?;
+            check_signature(&file, &history.active, &Reviewers::default(), signature)?;
         }
         let row = plane.policies.row(&bundle, Some(caller.who.principal()), plane.now())?;
         plane.store.put_bundle(&row).await?;
@@ -369,7 +376,7 @@ pub(crate) async fn sign(
                 .hint("whoever proposed a bundle is its author; `modelward policy show` names them"));
         }
         let file = plane.policies.file(digest).await?;
-        check_signature(&file, &history.active, &Reviewers::default(), &signature).map_err(refused)?;
+        check_signature(&file, &history.active, &Reviewers::default(), &signature)?;
         let role = signature.role.clone();
         let kept = add(plane, digest, &[signature]).await?;
         note(plane, caller, "sign-bundle", vec![format!("{digest}, for {role}")], None).await?;
@@ -505,7 +512,7 @@ async fn forward(
     let history = History::read(plane).await?;
     let next = step(history.state)?;
     let file = plane.policies.file(digest).await?;
-    let reviewed = check_signatures(&file, &history.active, &Reviewers::default()).map_err(refused)?;
+    let reviewed = check_signatures(&file, &history.active, &Reviewers::default())?;
     plane.policies.bundle(digest).await?;
     let judged = judge(Arc::clone(&history.active), file).await?;
     if !judged.passes {
@@ -549,9 +556,4 @@ async fn changed(
 /// An error with what it rests on, for whoever wrote the bundle.
 fn said(error: &(dyn std::error::Error + 'static)) -> String {
     problem::chain(error)
-}
-
-fn refused(error: SignatureError) -> Problem {
-    Problem::new(ErrorCode::Refused, error.to_string())
-        .hint("`modelward policy show` says who may sign and who did")
 }
