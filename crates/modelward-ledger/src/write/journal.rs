@@ -134,7 +134,13 @@ impl Journal {
                 return Ok(());
             }
         }
-        let segment = self.pool.take(narrowing).map_err(CommitError::Roll)?.ok_or(CommitError::NoSpace)?;
+        let Some(segment) = self.pool.take(narrowing).map_err(CommitError::Roll)? else {
+            // What is left of this one joins the reserve, so that answers do not come and go with their size.
+            if let Some(active) = &mut self.active {
+                active.segment.reserved = true;
+            }
+            return Err(CommitError::NoSpace);
+        };
         self.active = Some(Active { segment, offset: 0 });
         Ok(())
     }

@@ -73,18 +73,18 @@ pub(super) fn propose(context: &Context, args: &ProposeArgs) -> Outcome {
     let text = String::from_utf8(bytes).map_err(|error| Failure::of(Exit::Failure, &error))?;
     let client = args.server.signed_in(context)?;
     let request = ProposeRequest { file: text };
-    changed(context, wait(async { Ok(client.post("/api/v1/policy/bundles", &request).await?) })?)
+    changed(context, &wait(async { Ok(client.post("/api/v1/policy/bundles", &request).await?) })?)
 }
 
 pub(super) fn try_out(context: &Context, args: &TryArgs) -> Outcome {
     let client = args.server.signed_in(context)?;
     let request = TrialRequest { bundle: args.bundle.clone(), per_mille: args.share };
-    changed(context, wait(async { Ok(client.post("/api/v1/policy/trial", &request).await?) })?)
+    changed(context, &wait(async { Ok(client.post("/api/v1/policy/trial", &request).await?) })?)
 }
 
 pub(super) fn end_trial(context: &Context, args: &EndTrialArgs) -> Outcome {
     let client = args.server.signed_in(context)?;
-    changed(context, wait(async { Ok(client.act("/api/v1/policy/trial/end").await?) })?)
+    changed(context, &wait(async { Ok(client.act("/api/v1/policy/trial/end").await?) })?)
 }
 
 pub(super) fn activate(context: &Context, args: &StepArgs) -> Outcome {
@@ -98,14 +98,14 @@ pub(super) fn roll_back(context: &Context, args: &StepArgs) -> Outcome {
 fn step(context: &Context, args: &StepArgs, path: &str) -> Outcome {
     let client = args.server.signed_in(context)?;
     let request = ActivateRequest { bundle: args.bundle.clone() };
-    changed(context, wait(async { Ok(client.post(path, &request).await?) })?)
+    changed(context, &wait(async { Ok(client.post(path, &request).await?) })?)
 }
 
 /// What a step led to: the digest on stdout, the sentence beside it.
-pub(super) fn changed(context: &Context, changed: PolicyChanged) -> Outcome {
+pub(super) fn changed(context: &Context, changed: &PolicyChanged) -> Outcome {
     let terminal = &context.terminal;
     if terminal.json() {
-        terminal.value(&changed)?;
+        terminal.value(changed)?;
         return Ok(Exit::Ok);
     }
     terminal.line(&changed.bundle.digest)?;

@@ -67,7 +67,7 @@ pub(super) fn key(context: &Context, args: &KeyArgs) -> Outcome {
     SystemIds.fill(&mut *seed);
     let signer = SoftwareSigner::from_seed(name, &seed);
     let verifier = signer.verifier().map_err(|error| Failure::of(Exit::Failure, &error))?;
-    let text = Zeroizing::new(format!("{}\n{}\n", args.name, hex::encode(&*seed)));
+    let text = Zeroizing::new(format!("{}\n{}\n", args.name, hex::encode(*seed)));
     private::write(&args.output, text.as_bytes()).map_err(|error| Failure::of(Exit::Failure, &error))?;
     let terminal = &context.terminal;
     if terminal.json() {
@@ -133,7 +133,7 @@ fn at_server(context: &Context, args: &SignArgs, digest: Digest) -> Outcome {
     let request: SignBundleRequest = serde_json::to_value(&signature)
         .and_then(serde_json::from_value)
         .map_err(|error| Failure::of(Exit::Failure, &error))?;
-    life::changed(context, wait(async { Ok(client.post(&format!("{path}/signatures"), &request).await?) })?)
+    life::changed(context, &wait(async { Ok(client.post(&format!("{path}/signatures"), &request).await?) })?)
 }
 
 fn in_file(context: &Context, args: &SignArgs) -> Outcome {
