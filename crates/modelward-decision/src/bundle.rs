@@ -259,10 +259,7 @@ fn valid(
     }
     let mut warnings: Vec<Warning> = result
         .validation_warnings()
-        .map(|warning| Warning {
-            policy: SmolStr::new(warning.policy_id()),
-            message: warning.to_string(),
-        })
+        .map(|warning| Warning { policy: SmolStr::new(warning.policy_id()), message: warning.to_string() })
         .collect();
     warnings.sort();
     Ok((set, warnings))
