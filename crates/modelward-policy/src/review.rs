@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use modelward_decision::bundle::FileKind;
+use modelward_decision::bundle::{FileKind, Kind};
 use modelward_decision::vocabulary::Name;
 use modelward_seal::Digest;
 use modelward_seal::note::{SignError, Signer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::file::{BundleFile, FileError};
-use crate::parts::{Parts, Reviewer, Reviewers, SECURITY};
-use crate::{Bundle, Finding};
+use crate::parts::{Header, Parts, Reviewer, Reviewers, SECURITY};
+use crate::{Bundle, Finding, project};
 
 /// What a reviewer signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,7 +129,7 @@ pub fn reviewers_of(bundle: &Bundle, genesis: &Reviewers) -> Result<Reviewers, S
     Ok(if own.is_empty() { genesis.clone() } else { own })
 }
 
-/// Whether a bundle may follow `previous`. `genesis` are the reviewers fixed at `init`.
+/// Whether a root bundle may follow `previous`, or a project bundle stand beside it. `genesis` are the reviewers fixed at `init`.
 pub fn check_signatures(
     candidate: &BundleFile,
     previous: &Bundle,
@@ -149,11 +149,20 @@ pub fn check_signatures(
     if signed.len() < 2 {
         return Err(SignatureError::TooFew { found: signed.len() });
     }
-    let reasons = needs_security(candidate.files(), previous.sources());
+    let reasons = match header(candidate)?.kind {
+        Kind::Root => {
+            check_next(candidate.files(), previous, &reviewers)?;
+            needs_security(candidate.files(), previous.sources())
+        }
+        // It only permits, as its form is checked to, and says nothing of reviewers.
+        Kind::Project => {
+            project::compose(previous, candidate.files()).map_err(SignatureError::Parts)?;
+            Vec::new()
+        }
+    };
     if !reasons.is_empty() && !signed.values().any(|reviewer| reviewer.is_of_security()) {
         return Err(SignatureError::NoSecurity { reasons });
     }
-    check_next(candidate.files(), previous, &reviewers)?;
     Ok(Reviewed {
         bundle: candidate.digest(),
         previous: previous.digest(),
@@ -172,6 +181,10 @@ pub fn check_signature(
 ) -> Result<(), SignatureError> {
     let reviewers = reviewers_of(previous, genesis)?;
     check_one(candidate, previous.digest(), &reviewers, signature).map(drop)
+}
+
+fn header(candidate: &BundleFile) -> Result<Header, SignatureError> {
+    Header::read(candidate.files()).map_err(|finding| SignatureError::Parts(vec![finding]))
 }
 
 fn check_one<'a>(

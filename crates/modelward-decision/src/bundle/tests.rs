@@ -56,7 +56,7 @@ fn a_broken_policy_is_rejected_with_its_place() {
         changed("obligations.cedar", |text| text.replacen("round:2", "round:two", 1)),
         changed("bundle.toml", |text| text.replace("schema_version = 1", "schema_version = 2")),
         changed("bundle.toml", |text| text.replace("schema_version", "skema_version")),
-        changed("bundle.toml", |text| format!("{text}\nkind = \"project\"\n")),
+        changed("bundle.toml", |text| format!("kind = \"project\"\n{text}")),
         changed("schema.cedarschema", |text| text.replace("entity Group", "entities Group")),
     ];
     expect_test::expect![[r#"

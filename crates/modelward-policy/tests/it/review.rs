@@ -139,3 +139,24 @@ fn no_bundle_leaves_nobody_to_sign_the_next_one() {
     let refused = check_signatures(&packed(harmless()), &default_bundle(), &Reviewers::default());
     assert!(refused.is_err(), "where nobody may review, nothing is reviewed");
 }
+
+#[test]
+fn a_project_bundle_needs_two_reviewers_and_the_form_of_one() {
+    let scope = modelward_decision::vocabulary::ProjectId::from_bits(7);
+    let files = |policy: &str| {
+        let manifest = format!(
+            "name = \"p\"\nversion = \"1\"\nschema_version = 1\nkind = \"project\"\nproject = \"p\"\nscope = \"{scope}\"\n"
+        );
+        let policy = format!("@id(\"own\") @title(\"t\") @owner(\"o\")\n{policy}\n");
+        BTreeMap::from([("bundle.toml".to_owned(), manifest), ("own.cedar".to_owned(), policy)])
+    };
+    let own = format!("permit (principal, action, resource in Modelward::Scope::\"{scope}\");");
+    check(files(&own), "alice", &[ERIN, DANA]).expect("two reviewers");
+    assert!(check(files(&own), "alice", &[ERIN]).is_err());
+    // Called a project bundle, it is no way around security.
+    let wide = "permit (principal, action, resource);";
+    assert_eq!(
+        check(files(wide), "alice", &[ERIN, DANA]),
+        Err("`own` is not bound to the project".to_owned())
+    );
+}

@@ -205,3 +205,16 @@ fn an_expectation_that_is_not_met_says_what_came_instead() {
         expected the obligations watermark, and they are nothing"#]]
     .assert_eq(&told.join("\n"));
 }
+
+#[test]
+fn half_a_file_is_read_or_refused_with_a_place_inside_it() {
+    let bundle = default_bundle();
+    let text = &bundle.sources()["tests/guardrails.scenario"];
+    for (at, _) in text.char_indices().step_by(7) {
+        let half = text.get(..at).expect("a boundary of characters");
+        if let Err(finding) = parse("tests/x.scenario", half) {
+            let place = finding.at.expect("a place");
+            assert!(place.line <= half.lines().count().max(1), "{place}: {}", finding.message);
+        }
+    }
+}
