@@ -1,12 +1,13 @@
 //! What all handles of one enforcement point share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use modelward_decision::vocabulary::{Action, DecisionId};
+use jiff::{SignedDuration, Timestamp};
+use modelward_decision::vocabulary::{Action, DecisionId, PrincipalRef};
 use modelward_decision::{Obligation, Request};
 use modelward_ledger::entry::EntryDraft;
-use modelward_ledger::{Lane, LedgerSink, Ticket};
+use modelward_ledger::{Lane, LedgerFailed, LedgerSink, Ticket};
 use modelward_seal::source::{Clock, Ids};
 
 use crate::denial::{Denial, NoPermit, Reason, Unavailable};
@@ -36,7 +37,17 @@ pub(crate) struct Core {
     pub(crate) flood: Flood,
     /// The ledger could not take the last entry it was offered.
     pub(crate) failing: AtomicBool,
+    /// Until when the ledger counts as short of space, in microseconds: an entry it took was lost for that.
+    pub(crate) short_until: AtomicI64,
 }
+
+/// How long the ledger counts as short of space after it lost an entry for that; then it is tried again.
+const SHORT_FOR: SignedDuration = SignedDuration::from_secs(10);
+
+/// How often somebody may give up something of their own.
+const OWN_PER_MINUTE: u32 = 60;
+/// Stands for no resource, so that this count is apart from those of obligations.
+const OWN: u128 = u128::MAX;
 
 impl Drop for Core {
     fn drop(&mut self) {
@@ -65,15 +76,27 @@ impl Core {
         result
     }
 
-    /// Whether the ledger failed to take the last entry it was offered.
+    /// What the loss of a queued entry means for the request. It is remembered: a full disk still takes entries into the
+    /// queue, so nobody else would notice.
+    pub(crate) fn lost(&self, error: &LedgerFailed) -> Unavailable {
+        let until = self.clock.now().checked_add(SHORT_FOR).unwrap_or(Timestamp::MAX);
+        self.short_until.store(until.as_microsecond(), Ordering::Relaxed);
+        entry::lost(error)
+    }
+
+    /// Whether the ledger failed to take the last entry it was offered, or lost one a moment ago.
     pub(crate) fn is_failing(&self) -> bool {
-        self.failing.load(Ordering::Relaxed)
+        let is_short = self.clock.now().as_microsecond() < self.short_until.load(Ordering::Relaxed);
+        is_short || self.failing.load(Ordering::Relaxed)
     }
 
     /// Counts against rates and sets aside what the grant limits.
     pub(crate) async fn reserve(&self, standing: &Standing) -> Result<Reservation, Stopped> {
         let decision = standing.decision();
         let now = self.clock.now();
+        if is_on_oneself(decision.action) {
+            self.admit(decision.principal, now)?;
+        }
         for obligation in &decision.obligations {
             if let Obligation::Rate { per_minute } = obligation {
                 let key = (decision.principal.bits(), decision.resource.bits());
@@ -95,6 +118,16 @@ impl Core {
         self.reservations.reserve(grant, wanted, now).await.map_err(|error| match error {
             ReserveError::Exhausted { grant, budget } => Stopped::Denied(Reason::Budget { grant, budget }),
             ReserveError::Unavailable => Stopped::Unavailable(Unavailable::Counters),
+        })
+    }
+
+    /// Whoever gives up what is theirs needs nobody's leave, and so could use up what the ledger keeps back for taking
+    /// rights away.
+    fn admit(&self, principal: PrincipalRef, now: Timestamp) -> Result<(), Stopped> {
+        let key = (principal.bits(), OWN);
+        self.rates.take(key, OWN_PER_MINUTE, now).map_err(|too_fast| {
+            let retry_after_seconds = too_fast.retry_after_seconds;
+            Stopped::Denied(Reason::Rate { per_minute: OWN_PER_MINUTE, retry_after_seconds })
         })
     }
 
@@ -127,6 +160,11 @@ impl Core {
         self.observer.unavailable(why);
         NoPermit::Unavailable(why)
     }
+}
+
+/// The actions of `Self` among those that [`narrows`] prefers.
+const fn is_on_oneself(action: Action) -> bool {
+    matches!(action, Action::DropGrant | Action::EndSession)
 }
 
 /// Whether an action only ever takes rights away. Such a command may use what the ledger keeps back from all others,

@@ -1,7 +1,7 @@
 //! The one door: every request of both planes comes in here, and leaves with a permit or without.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use jiff::Timestamp;
 use modelward_decision::vocabulary::{DecisionId, Facts, GrantId, PrincipalRef, Privilege};
@@ -81,6 +81,7 @@ impl Enforcer {
             streams,
             flood: Flood::new(),
             failing: AtomicBool::new(false),
+            short_until: AtomicI64::new(i64::MIN),
         });
         drop(tokio::spawn(flood::flushing(Arc::downgrade(&core))));
         Self { core, capabilities: Capabilities::NONE }
