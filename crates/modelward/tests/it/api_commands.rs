@@ -231,3 +231,54 @@ fn an_answer_that_is_not_of_the_api_is_an_error() {
     assert_eq!(said.code, 1);
     assert!(said.stderr.contains("not of the control API"), "{}", said.stderr);
 }
+
+#[test]
+fn a_first_apply_plans_a_group_with_a_machine_of_the_same_folder() {
+    let stage = Stage::new();
+    stage.write(
+        "inventory.toml",
+        "[[machine]]\nname = 'scorer'\nowner = 'dana'\n\n[[group]]\nname = 'robots'\nmembers = ['dana', 'machine:scorer']\n",
+    );
+    let applied = |changes: Value, dry_run: bool| json!({ "changes": changes, "not_declared": [], "dry_run": dry_run, "revision": (!dry_run).then_some(7) });
+    let machine = json!([{ "verb": "add", "kind": "machine", "name": "scorer", "details": [] }]);
+    let group = json!([{ "verb": "add", "kind": "group", "name": "robots", "details": [] }]);
+    let server = Server::answering(vec![
+        (200, logged_in()),
+        (200, applied(machine.clone(), true)),
+        (200, applied(group.clone(), true)),
+        (200, applied(machine, false)),
+        (200, applied(group, false)),
+    ]);
+    sign_in(&stage, &server);
+    let said = stage.run(&["apply", "-f", "inventory.toml", "--yes"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let members: Vec<Value> = [2, 4]
+        .map(|at| {
+            serde_json::from_str::<Value>(&server.requests()[at].body).unwrap()["groups"][0]["members"]
+                .clone()
+        })
+        .into();
+    assert_eq!(
+        members,
+        [json!(["dana"]), json!(["dana", "machine:scorer"])],
+        "planned without, made with it"
+    );
+}
+
+#[test]
+fn a_plan_says_what_a_new_machine_joins() {
+    let stage = Stage::new();
+    stage.write(
+        "inventory.toml",
+        "[[machine]]\nname = 'scorer'\nowner = 'dana'\n\n[[group]]\nname = 'robots'\nmembers = ['machine:scorer']\n",
+    );
+    let machine = json!([{ "verb": "add", "kind": "machine", "name": "scorer", "details": [] }]);
+    let server = Server::answering(vec![
+        (200, logged_in()),
+        (200, json!({ "changes": machine, "not_declared": [], "dry_run": true })),
+        (200, json!({ "changes": [], "not_declared": [], "dry_run": true })),
+    ]);
+    sign_in(&stage, &server);
+    let said = stage.run(&["apply", "-f", "inventory.toml", "--dry-run"]);
+    assert!(said.stderr.contains("~ machine scorer\n    groups: nothing → robots"), "{}", said.stderr);
+}
