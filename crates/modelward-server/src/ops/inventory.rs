@@ -24,8 +24,8 @@ use crate::turn::{Changed, Turn};
 use crate::wire::{
     AccessRow, AliasView, Applied, ApplyGroupsRequest, ApplyMachinesRequest, ApplyRequest, ChangeVerb,
     ColumnView, DatasetView, Declaration, DeclaredChange, DeclaredDataset, DeclaredEndpoint, DeclaredModel,
-    EndpointView, EnvironmentView, List, MetricsView, ModelLine, ModelView, ProjectView,
-    ServedView, VersionLine, VersionView,
+    EndpointView, EnvironmentView, List, MetricsView, ModelLine, ModelView, ProjectView, ServedView,
+    VersionLine, VersionView,
 };
 use crate::{names, words};
 
