@@ -67,6 +67,7 @@ fn handler(method: Method, path: &str) -> MethodRouter<Plane> {
         (Method::Post, "groups") => post(all::apply_groups),
         (Method::Get, "people") => get(all::people),
         (Method::Post, "people/{person}") => post(all::change_person),
+        (Method::Get, "people/{person}/sessions") => get(all::sessions_of),
         (Method::Post, "people/{person}/end-sessions") => post(all::end_sessions),
         (Method::Post, "enrolments") => post(all::invite),
         (Method::Post, "machines") => post(all::apply_machines),

@@ -69,6 +69,7 @@ reads_one! {
     model_access: inventory::model_access;
     endpoint: inventory::endpoint;
     dataset: inventory::dataset;
+    sessions_of: account::sessions_of;
 }
 
 commands! {

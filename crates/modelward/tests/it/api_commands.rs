@@ -232,6 +232,72 @@ fn an_answer_that_is_not_of_the_api_is_an_error() {
     assert!(said.stderr.contains("not of the control API"), "{}", said.stderr);
 }
 
+fn person(active: bool) -> Value {
+    json!({
+        "id": "pe_00000000000000000000000002", "name": "femi", "display_name": "Femi Ade",
+        "clearance": "public", "active": active, "groups": ["analysts"]
+    })
+}
+
+#[test]
+fn people_are_listed_and_changed() {
+    let stage = Stage::new();
+    let changed = |active| json!({ "person": person(active), "revision": 7 });
+    let server = Server::answering(vec![
+        (200, logged_in()),
+        (200, json!({ "items": [person(true)], "revision": 6 })),
+        (200, changed(true)),
+        (200, changed(false)),
+        (200, changed(true)),
+    ]);
+    sign_in(&stage, &server);
+    assert!(stage.run(&["people", "list"]).stdout.contains("femi"));
+    assert_eq!(stage.run(&["people", "set", "femi", "--clearance", "public"]).code, 0);
+    let off = stage.run(&["people", "deactivate", "femi"]);
+    assert!(off.stdout.contains("off") && off.stderr.contains("revision 7"), "{} {}", off.stdout, off.stderr);
+    assert_eq!(stage.run(&["people", "reactivate", "femi"]).code, 0);
+    assert_eq!(stage.run(&["people", "set", "femi"]).code, 2, "nothing to set");
+    let sent = server.requests();
+    assert_eq!(sent[1].line, "GET /api/v1/people");
+    assert_eq!(sent[2].line, "POST /api/v1/people/femi");
+    let bodies: Vec<Value> =
+        sent.iter().skip(2).map(|sent| serde_json::from_str(&sent.body).unwrap()).collect();
+    assert_eq!(
+        bodies,
+        [json!({ "clearance": "public" }), json!({ "active": false }), json!({ "active": true })]
+    );
+}
+
+#[test]
+fn sessions_of_others_are_listed_and_ended() {
+    let stage = Stage::new();
+    let ended = json!({ "sessions": 1, "revision": 7 });
+    let list = json!({ "items": [session()], "revision": 6 });
+    let server = Server::answering(vec![
+        (200, logged_in()),
+        (200, list.clone()),
+        (200, list),
+        (200, ended.clone()),
+        (200, ended),
+    ]);
+    sign_in(&stage, &server);
+    let id = "se_00000000000000000000000001";
+    assert!(stage.run(&["sessions", "list"]).stdout.contains(id));
+    assert!(stage.run(&["sessions", "list", "femi"]).stdout.contains(id));
+    assert!(stage.run(&["sessions", "end", "femi"]).stderr.contains("sessions ended: 1"));
+    assert_eq!(stage.run(&["sessions", "end", id]).code, 0);
+    let lines: Vec<String> = server.requests().iter().skip(1).map(|sent| sent.line.clone()).collect();
+    assert_eq!(
+        lines,
+        [
+            "GET /api/v1/sessions",
+            "GET /api/v1/people/femi/sessions",
+            "POST /api/v1/people/femi/end-sessions",
+            &format!("DELETE /api/v1/sessions/{id}"),
+        ]
+    );
+}
+
 #[test]
 fn a_first_apply_plans_a_group_with_a_machine_of_the_same_folder() {
     let stage = Stage::new();

@@ -6,6 +6,7 @@ mod api_commands;
 mod command_line;
 mod data_directory;
 mod demo;
+mod proof;
 mod reference;
 mod serving;
 mod stage;
