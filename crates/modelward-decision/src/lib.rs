@@ -25,6 +25,7 @@ mod circumstances;
 mod decide;
 mod index;
 mod policy;
+mod reach;
 mod remedy;
 mod slice;
 

@@ -1,9 +1,10 @@
 //! What all handles of one enforcement point share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use modelward_decision::vocabulary::{Action, DecisionId};
+use jiff::{SignedDuration, Timestamp};
+use modelward_decision::vocabulary::{Action, DecisionId, PrincipalRef};
 use modelward_decision::{Obligation, Request};
 use modelward_ledger::entry::EntryDraft;
 use modelward_ledger::{Lane, LedgerFailed, LedgerSink, Receipt, Ticket};
@@ -34,9 +35,20 @@ pub(crate) struct Core {
     pub(crate) rates: Rates,
     pub(crate) streams: Streams,
     pub(crate) flood: Flood,
-    /// The ledger lost the last entry whose fate is known.
-    pub(crate) failing: AtomicBool,
+    /// The ledger lost the last entry whose fate is known: until when that counts, in microseconds.
+    pub(crate) failing_until: AtomicI64,
 }
+
+/// How long the ledger counts as short of space after it lost an entry for that; then it is tried again.
+const SHORT_FOR: SignedDuration = SignedDuration::from_secs(10);
+/// Until when a ledger fails that takes no entries any more, and one that is well.
+const FOR_GOOD: i64 = i64::MAX;
+pub(crate) const NOT_FAILING: i64 = i64::MIN;
+
+/// How often somebody may give up something of their own.
+const OWN_PER_MINUTE: u32 = 60;
+/// Stands for no resource, so that this count is apart from those of obligations.
+const OWN: u128 = u128::MAX;
 
 impl Drop for Core {
     fn drop(&mut self) {
@@ -60,7 +72,7 @@ impl Core {
         self.ledger.submit(lane, draft).map_err(|error| {
             let why = entry::not_taken(&error);
             if why == Unavailable::LedgerFailed {
-                self.failing.store(true, Ordering::Relaxed);
+                self.failing_until.store(FOR_GOOD, Ordering::Relaxed);
             }
             why
         })
@@ -73,21 +85,34 @@ impl Core {
         lane: Lane,
         fate: Result<Receipt, LedgerFailed>,
     ) -> Result<Receipt, Unavailable> {
-        if fate.is_err() || lane == Lane::Release {
-            self.failing.store(fate.is_err(), Ordering::Relaxed);
+        let until = match &fate {
+            // Space can come back, and whoever is told that we are not ready sends nothing that would find out.
+            Err(LedgerFailed::NoSpace) => {
+                let again = self.clock.now().checked_add(SHORT_FOR).unwrap_or(Timestamp::MAX);
+                Some(again.as_microsecond())
+            }
+            Err(LedgerFailed::Poisoned { .. } | LedgerFailed::Closed) => Some(FOR_GOOD),
+            Ok(_) if lane == Lane::Release => Some(NOT_FAILING),
+            Ok(_) => None,
+        };
+        if let Some(until) = until {
+            self.failing_until.store(until, Ordering::Relaxed);
         }
         fate.map_err(|error| entry::lost(&error))
     }
 
     /// Whether what is allowed now could not be recorded, as far as anybody knows.
     pub(crate) fn is_failing(&self) -> bool {
-        self.failing.load(Ordering::Relaxed)
+        self.clock.now().as_microsecond() < self.failing_until.load(Ordering::Relaxed)
     }
 
     /// Counts against rates and sets aside what the grant limits.
     pub(crate) async fn reserve(&self, standing: &Standing) -> Result<Reservation, Stopped> {
         let decision = standing.decision();
         let now = self.clock.now();
+        if is_on_oneself(decision.action) {
+            self.admit(decision.principal, now)?;
+        }
         for obligation in &decision.obligations {
             if let Obligation::Rate { per_minute } = obligation {
                 let key = (decision.principal.bits(), decision.resource.bits());
@@ -109,6 +134,16 @@ impl Core {
         self.reservations.reserve(grant, wanted, now).await.map_err(|error| match error {
             ReserveError::Exhausted { grant, budget } => Stopped::Denied(Reason::Budget { grant, budget }),
             ReserveError::Unavailable => Stopped::Unavailable(Unavailable::Counters),
+        })
+    }
+
+    /// Whoever gives up what is theirs needs nobody's leave, and so could use up what the ledger keeps back for taking
+    /// rights away.
+    fn admit(&self, principal: PrincipalRef, now: Timestamp) -> Result<(), Stopped> {
+        let key = (principal.bits(), OWN);
+        self.rates.take(key, OWN_PER_MINUTE, now).map_err(|too_fast| {
+            let retry_after_seconds = too_fast.retry_after_seconds;
+            Stopped::Denied(Reason::Rate { per_minute: OWN_PER_MINUTE, retry_after_seconds })
         })
     }
 
@@ -141,6 +176,11 @@ impl Core {
         self.observer.unavailable(why);
         NoPermit::Unavailable(why)
     }
+}
+
+/// The actions of `Self` among those that [`narrows`] prefers.
+const fn is_on_oneself(action: Action) -> bool {
+    matches!(action, Action::DropGrant | Action::EndSession)
 }
 
 /// Whether an action only ever takes rights away. Such a command may use what the ledger keeps back from all others,

@@ -1,7 +1,7 @@
 //! The one door: every request of both planes comes in here, and leaves with a permit or without.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicI64;
 
 use jiff::Timestamp;
 use modelward_decision::vocabulary::{DecisionId, Facts, GrantId, PrincipalRef, Privilege};
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::capability::Capabilities;
 use crate::chain::{ByClass, Decided, Durable, Permit, Recording, Verdict};
-use crate::core::Core;
+use crate::core::{Core, NOT_FAILING};
 use crate::denial::{Denial, NoPermit, Reason, Unavailable};
 use crate::entry;
 use crate::flood::{self, Flood};
@@ -80,7 +80,7 @@ impl Enforcer {
             rates: Rates::default(),
             streams,
             flood: Flood::new(),
-            failing: AtomicBool::new(false),
+            failing_until: AtomicI64::new(NOT_FAILING),
         });
         drop(tokio::spawn(flood::flushing(Arc::downgrade(&core))));
         Self { core, capabilities: Capabilities::NONE }

@@ -88,8 +88,8 @@ fn decided(decision: &Decision, request: &Request, trace: &Trace) -> Result<Entr
     Ok(summarised(draft, &trace.summary))
 }
 
-/// How a permitted operation ended; `index` is where its allow stands.
-pub(crate) fn outcome(id: DecisionId, index: u64, ending: &Ending) -> EntryDraft {
+/// How a permitted operation ended; `index` is where its allow stands, `narrows` whether it only took rights away.
+pub(crate) fn outcome(id: DecisionId, index: u64, ending: &Ending, narrows: bool) -> EntryDraft {
     let mut draft = EntryDraft::outcome_of(id.to_string(), index, ending.status.as_str())
         .detail("bytes", number(ending.bytes));
     if let Some(digest) = ending.digest {
@@ -104,6 +104,7 @@ pub(crate) fn outcome(id: DecisionId, index: u64, ending: &Ending) -> EntryDraft
     if let Status::Ended(end) = ending.status {
         draft = draft.detail("end", end.as_str());
     }
+    let draft = if narrows { draft.narrowing() } else { draft };
     summarised(draft, &ending.summary)
 }
 

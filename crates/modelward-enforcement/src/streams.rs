@@ -13,6 +13,7 @@ use modelward_decision::vocabulary::GrantId;
 use modelward_seal::source::Clock;
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::observer::Observer;
 use crate::snapshots::{Published, Snapshots};
@@ -55,6 +56,11 @@ struct Running {
 struct Cut {
     end: End,
     published_at: Option<Timestamp>,
+}
+
+impl Cut {
+    /// Nobody is left who would tell, so the right is as good as gone.
+    const UNWATCHED: Self = Self { end: End::Unavailable, published_at: None };
 }
 
 /// Held by a running stream. [`cut`](Self::cut) says when it must end; dropping it says that it has.
@@ -120,7 +126,7 @@ impl StreamGuard {
             let left = until(self.standing.ends_at(), self.registry.clock.now());
             let wait = left.max(Duration::from_millis(1));
             if let Ok(told) = tokio::time::timeout(wait, &mut self.told).await {
-                return self.ended(told.unwrap_or(Cut { end: End::Unavailable, published_at: None }));
+                return self.ended(told.unwrap_or(Cut::UNWATCHED));
             }
         }
     }
@@ -130,8 +136,10 @@ impl StreamGuard {
         if self.end.is_some() {
             return self.end;
         }
-        if let Ok(told) = self.told.try_recv() {
-            return Some(self.ended(told));
+        match self.told.try_recv() {
+            Ok(told) => return Some(self.ended(told)),
+            Err(TryRecvError::Closed) => return Some(self.ended(Cut::UNWATCHED)),
+            Err(TryRecvError::Empty) => {}
         }
         let is_over = self.registry.clock.now() >= self.standing.ends_at();
         is_over.then(|| self.ended(Cut { end: self.standing.ends_by(), published_at: None }))
@@ -229,7 +237,7 @@ impl Registry {
         let Ok(mut open) = self.open.lock() else { return };
         let numbers: Vec<u64> = open.streams.keys().copied().collect();
         for number in numbers {
-            open.tell(number, Cut { end: End::Unavailable, published_at: None });
+            open.tell(number, Cut::UNWATCHED);
         }
     }
 }

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use modelward_decision::inventory::{Endpoint, Protocol};
-use modelward_decision::vocabulary::{Action, Ask, DecisionId, Facts, ResourceRef};
+use modelward_decision::vocabulary::{Action, Ask, DecisionId, Facts, Privilege, ResourceRef};
 use modelward_decision::{Request, Snapshot, decide};
 use modelward_enforcement::Situation;
 use modelward_identity::Authenticated;
+use tokio::task::yield_now;
 
 use crate::json::write_text;
 use crate::recognise::{Bound, bind};
 use crate::routes::Call;
 
-/// Rows of a list that are weighed at most.
+/// Rows of a list that are weighed at most. Others have their turn between two rows.
 const ROWS_MAX: usize = 1024;
 
 /// Who asks, from where: everything but the question.
@@ -35,18 +36,13 @@ impl Seen {
     const OWN: Self = Self { action: Action::ReadSelf, resource: ResourceRef::Platform };
 }
 
-/// How far somebody may go with one thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Allowed,
-    /// Denied, but a grant of theirs reaches it.
-    Known,
-    Unknown,
-}
+/// What one may do with a model that lets one know of it.
+const BY_USE: [Action; 3] = [Action::ReadServing, Action::Predict, Action::Embed];
+const LISTS_OR_USES: [Action; 4] = [Action::ListModels, Action::ReadServing, Action::Predict, Action::Embed];
 
 impl Asker<'_> {
     /// A question that is neither enforced nor recorded: it only shapes what is shown.
-    pub(crate) fn standing(&self, action: Action, resource: ResourceRef) -> Standing {
+    fn is_allowed(&self, action: Action, resource: ResourceRef) -> bool {
         let facts = Facts {
             now: self.now,
             environment: self.situation.environment.clone(),
@@ -59,26 +55,33 @@ impl Asker<'_> {
             ask: Ask::default(),
         };
         let request = Request { principal: self.who.principal(), action, resource, facts };
-        let decision = decide(self.snapshot, &request, DecisionId::from_bits(0));
-        match (decision.is_allow(), decision.covering.is_empty()) {
-            (true, _) => Standing::Allowed,
-            (false, false) => Standing::Known,
-            (false, true) => Standing::Unknown,
-        }
+        decide(self.snapshot, &request, DecisionId::from_bits(0)).is_allow()
+    }
+
+    /// Whether a grant of theirs for one of these actions reaches a thing. No policy is asked.
+    fn is_reached(&self, actions: &[Action], resource: ResourceRef) -> bool {
+        let privileges: Vec<Privilege> = actions.iter().map(|action| action.privilege()).collect();
+        let via = self.situation.endpoint;
+        self.snapshot.is_reached_by(self.who.principal(), &privileges, resource, via, self.now)
     }
 
     /// Whether the caller may know that a model exists: some right of theirs reaches it.
     pub(crate) fn knows(&self, bound: &Bound) -> bool {
-        let version = ResourceRef::Version(bound.version.id);
-        [Action::Predict, Action::ReadServing, Action::Embed]
-            .into_iter()
-            .any(|action| self.standing(action, version) != Standing::Unknown)
+        self.is_reached(&BY_USE, ResourceRef::Version(bound.version.id))
     }
 
     /// Whether the caller may know that an endpoint exists.
-    pub(crate) fn knows_endpoint(&self, endpoint: &Arc<Endpoint>) -> bool {
-        let own = self.standing(Action::ReadEndpoint, ResourceRef::Endpoint(endpoint.id));
-        own != Standing::Unknown || self.rows(endpoint).iter().any(|bound| self.knows(bound))
+    pub(crate) async fn knows_endpoint(&self, endpoint: &Arc<Endpoint>) -> bool {
+        if self.is_reached(&[Action::ReadEndpoint], ResourceRef::Endpoint(endpoint.id)) {
+            return true;
+        }
+        for bound in &self.rows(endpoint) {
+            if self.knows(bound) {
+                return true;
+            }
+            yield_now().await;
+        }
+        false
     }
 
     /// How the caller may see a model, if at all: as one of its project's, or else as one of those they may read or
@@ -88,29 +91,28 @@ impl Asker<'_> {
         let project =
             self.snapshot.model(bound.version.model).map(|model| ResourceRef::Project(model.project));
         let listed = project.map(|project| Seen { action: Action::ListModels, resource: project });
-        let is_allowed = |action, resource| self.standing(action, resource) == Standing::Allowed;
-        listed.filter(|seen| is_allowed(seen.action, seen.resource)).or_else(|| {
-            [Action::ReadServing, Action::Predict, Action::Embed]
-                .into_iter()
-                .any(|action| is_allowed(action, version))
-                .then_some(Seen::OWN)
+        listed.filter(|seen| self.is_allowed(seen.action, seen.resource)).or_else(|| {
+            BY_USE.into_iter().any(|action| self.is_allowed(action, version)).then_some(Seen::OWN)
         })
     }
 
     /// The served models the caller may see, and the operation that lists them.
-    pub(crate) fn visible(&self, endpoint: &Arc<Endpoint>) -> (Vec<Bound>, Seen) {
+    pub(crate) async fn visible(&self, endpoint: &Arc<Endpoint>) -> (Vec<Bound>, Seen) {
         let mut by = Seen::OWN;
-        let mut rows = self.rows(endpoint);
-        rows.retain(|bound| match self.sight(bound) {
-            None => false,
-            Some(seen) => {
+        let mut visible = Vec::new();
+        for bound in self.rows(endpoint) {
+            // Whatever lists a model or lets one use it reaches its version, so most rows need no decision.
+            if self.is_reached(&LISTS_OR_USES, ResourceRef::Version(bound.version.id))
+                && let Some(seen) = self.sight(&bound)
+            {
                 if by == Seen::OWN {
                     by = seen;
                 }
-                true
+                visible.push(bound);
             }
-        });
-        (rows, by)
+            yield_now().await;
+        }
+        (visible, by)
     }
 
     fn rows(&self, endpoint: &Arc<Endpoint>) -> Vec<Bound> {

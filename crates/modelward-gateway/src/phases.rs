@@ -132,14 +132,14 @@ async fn phases(
     let recognised = match read_request(shared, &snapshot, &endpoint, parts, &head, body, trail).await {
         Ok((recognised, mark)) => Ok((recognised, mark)),
         // Whoever may not know of the endpoint learns nothing of its routes either.
-        Err(refusal) if refusal.reason.tells_of_endpoint() && !asker.knows_endpoint(&endpoint) => {
+        Err(refusal) if refusal.reason.tells_of_endpoint() && !asker.knows_endpoint(&endpoint).await => {
             Err(Refusal::unknown_model())
         }
         Err(refusal) => Err(refusal),
     };
     let (recognised, mark) = recognised?;
     let ask = Ask { fields: recognised.asks.clone(), bytes: None, purpose: head.purpose.clone() };
-    let (seen, local) = locally(shared, &asker, &recognised, trail.protocol)?;
+    let (seen, local) = locally(shared, &asker, &recognised, trail.protocol).await?;
     let bound = recognised.bound.clone();
 
     // Decide, reserve, record, permit.
@@ -151,11 +151,16 @@ async fn phases(
             bound.as_ref().map(|bound| (bound.public_name(), bound.label())),
             trail,
         ));
-    let enforced = shared.enforcer.enforce(&who, operation, &situation).await.map_err(|no| {
-        let knows =
-            || bound.as_ref().map_or_else(|| asker.knows_endpoint(&endpoint), |bound| asker.knows(bound));
-        no_permit(&no, knows)
-    })?;
+    let enforced = match shared.enforcer.enforce(&who, operation, &situation).await {
+        Ok(enforced) => enforced,
+        Err(no) => {
+            let knows = match &bound {
+                Some(bound) => asker.knows(bound),
+                None => asker.knows_endpoint(&endpoint).await,
+            };
+            return Err(no_permit(&no, knows));
+        }
+    };
     trail.decision = Some(enforced.permit.id());
     carry_out(shared, &endpoint, enforced, trail).await.map_err(|refusal| match trail.decision {
         Some(id) => refusal.decided(id),
@@ -272,7 +277,7 @@ fn summary(endpoint: &Endpoint, model: Option<(&str, &str)>, trail: &Trail) -> S
 }
 
 /// What is decided, and the document of those routes that ask no upstream.
-fn locally(
+async fn locally(
     shared: &Shared,
     asker: &Asker<'_>,
     recognised: &Recognised,
@@ -289,8 +294,8 @@ fn locally(
             Ok((about_endpoint, Some(Bytes::from_static(document))))
         }
         Call::Models | Call::InferenceModels | Call::InferenceIndex => {
-            let (rows, seen) = asker.visible(endpoint);
-            if rows.is_empty() && !asker.knows_endpoint(endpoint) {
+            let (rows, seen) = asker.visible(endpoint).await;
+            if rows.is_empty() && !asker.knows_endpoint(endpoint).await {
                 return Err(Refusal::unknown_model());
             }
             Ok((seen, Some(local::models(recognised.call, &rows))))
@@ -328,7 +333,7 @@ async fn carry_out(
     let (duties, held) = duties(permit.obligations(), permit.held_fields());
     let (Job { recognised, local }, opened) = permit.open();
     if let Some(document) = local {
-        let durable = record.durable().await.map_err(|no| no_permit(&no, || true))?;
+        let durable = record.durable().await.map_err(|no| no_permit(&no, true))?;
         let status = match (recognised.call, document.as_ref()) {
             // The protocol says 4xx for "not ready".
             (Call::InferenceReady, b"{\"ready\":false}") => StatusCode::BAD_REQUEST,
@@ -342,7 +347,7 @@ async fn carry_out(
     let Some(upstream) = shared.upstreams.named(&endpoint.upstream) else {
         tracing::error!(endpoint = %endpoint.name, upstream = %endpoint.upstream, "an upstream is not configured");
         opened.nothing_sent();
-        let durable = record.durable().await.map_err(|no| no_permit(&no, || true))?;
+        let durable = record.durable().await.map_err(|no| no_permit(&no, true))?;
         durable.conclude(&Ending::new(Status::Failed));
         return Err(Refusal::new(Reason::Upstream, "no model server is configured for this endpoint"));
     };
@@ -359,7 +364,7 @@ async fn carry_out(
         }
     };
     trail.upstream = Some(since.elapsed());
-    let durable = record.durable().await.map_err(|no| no_permit(&no, || true))?;
+    let durable = record.durable().await.map_err(|no| no_permit(&no, true))?;
     let reply = match sent {
         Ok(reply) => reply,
         Err(Failure { refusal, was_sent }) => {
@@ -491,7 +496,7 @@ fn ending(status: Status, trail: &Trail) -> Ending {
 }
 
 /// Why enforcement gave no permit, in the caller's words.
-fn no_permit(no: &NoPermit, knows: impl FnOnce() -> bool) -> Refusal {
+fn no_permit(no: &NoPermit, knows: bool) -> Refusal {
     use modelward_enforcement::Reason as Why;
     let denial = match no {
         NoPermit::Denied(denial) => denial,
@@ -521,9 +526,9 @@ fn no_permit(no: &NoPermit, knows: impl FnOnce() -> bool) -> Refusal {
 
 /// A denial by policy. Somebody no grant of whom reaches the thing is told what somebody who made it up is told,
 /// whatever denied it: a guardrail that speaks up would tell that the thing exists.
-fn policy(denial: &Denial, sentence: String, knows: impl FnOnce() -> bool) -> Refusal {
+fn policy(denial: &Denial, sentence: String, knows: bool) -> Refusal {
     let decision = denial.decision();
-    let is_hidden = decision.covering.is_empty() && !knows();
+    let is_hidden = decision.covering.is_empty() && !knows;
     if is_hidden {
         return Refusal::unknown_model();
     }

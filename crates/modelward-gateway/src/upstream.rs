@@ -306,6 +306,11 @@ impl Credentials {
         self
     }
 
+    /// Whether requests under this privilege carry a credential of their own.
+    pub fn has_own(&self, privilege: Privilege) -> bool {
+        self.by_privilege.contains_key(&privilege)
+    }
+
     fn of(&self, privilege: Privilege) -> Option<&Credential> {
         self.by_privilege.get(&privilege).or(self.otherwise.as_ref())
     }

@@ -94,7 +94,7 @@ const fn telling(privilege: Privilege) -> Option<(Action, Kind)> {
         Privilege::Retraining => (Action::ProposeTraining, Kind::Model),
         Privilege::Export => (Action::DownloadWeights, Kind::Version),
         Privilege::DataExport => (Action::ReadTraces, Kind::Model),
-        Privilege::Deploy => (Action::SetProtectedAlias, Kind::Model),
+        Privilege::Deploy => (Action::SetProtectedAlias, Kind::Version),
         Privilege::Govern => (Action::GrantAccess, Kind::Model),
         Privilege::Audit => (Action::ReadAccess, Kind::Model),
         Privilege::SelfService => return None,

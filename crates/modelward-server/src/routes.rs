@@ -114,6 +114,13 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/api/v1/groups", Only(A::ManageGroups), "ApplyGroupsRequest", "Applied"),
     route(Get, "/api/v1/people", Either(A::ReadAccess, A::ReadConfiguration), "-", "List<PersonView>"),
     route(Post, "/api/v1/people/{person}", Only(A::ManagePeople), "PersonChange", "PersonChanged"),
+    route(
+        Get,
+        "/api/v1/people/{person}/sessions",
+        Either(A::ReadAccess, A::ReadConfiguration),
+        "-",
+        "List<SessionView>",
+    ),
     route(Post, "/api/v1/people/{person}/end-sessions", Only(A::EndSessions), "-", "SessionsEnded"),
     route(Post, "/api/v1/enrolments", Only(A::ManagePeople), "InviteRequest", "Invited"),
     route(Post, "/api/v1/machines", Only(A::ManagePeople), "ApplyMachinesRequest", "Applied"),
@@ -124,6 +131,7 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/api/v1/matrix", Only(A::ReadMatrix), "?MatrixQuery", "MatrixView"),
     // Policy.
     route(Get, "/api/v1/policy", Only(A::ReadMatrix), "-", "PolicyStatus"),
+    route(Get, "/api/v1/policy/handbook", Only(A::ReadMatrix), "-", "HandbookText"),
     route(Get, "/api/v1/policy/bundles", Only(A::ReadMatrix), "-", "List<BundleLine>"),
     route(Post, "/api/v1/policy/bundles", Only(A::AuthorPolicy), "ProposeRequest", "PolicyChanged"),
     route(Get, "/api/v1/policy/bundles/{bundle}", Only(A::ReadConfiguration), "-", "BundleView"),

@@ -17,11 +17,13 @@ mod ledger;
 mod login;
 mod logout;
 mod matrix;
+mod people;
 mod policy;
 mod progress;
 mod reference;
 mod revoke;
 mod serve;
+mod sessions;
 mod time;
 mod token;
 mod view;
@@ -61,6 +63,10 @@ enum Command {
     Whoami(whoami::Args),
     Token(token::Args),
     Invite(invite::Args),
+    #[command(subcommand)]
+    People(people::Command),
+    #[command(subcommand)]
+    Sessions(sessions::Command),
     Apply(apply::Args),
     Grant(Box<grant::Args>),
     Revoke(revoke::Args),
@@ -121,6 +127,8 @@ fn run(context: &Context, command: Command) -> Outcome {
         Command::Whoami(args) => whoami::run(context, &args),
         Command::Token(args) => token::run(context, &args),
         Command::Invite(args) => invite::run(context, args),
+        Command::People(command) => people::run(context, command),
+        Command::Sessions(command) => sessions::run(context, command),
         Command::Apply(args) => apply::run(context, &args),
         Command::Grant(args) => grant::run(context, *args),
         Command::Revoke(args) => revoke::run(context, args),

@@ -111,6 +111,10 @@ impl Client {
         self.json(Method::POST, path, None).await
     }
 
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.json(Method::DELETE, path, None).await
+    }
+
     /// Posts a form, as the token endpoint takes it.
     pub async fn form<T: DeserializeOwned>(
         &self,

@@ -22,10 +22,12 @@ use std::time::Duration;
 
 use http::HeaderName;
 use ipnet::IpNet;
-use modelward_decision::vocabulary::Name;
+use modelward_decision::vocabulary::{Name, Privilege};
 use secrecy::SecretString;
 
-pub use form::{ByteSize, Count, Form, HttpUrl, LogFormat, Origin as LedgerOrigin, Raw, VariableName};
+pub use form::{
+    ByteSize, Count, Form, HttpUrl, LogFormat, Origin as LedgerOrigin, PrivilegeFile, Raw, VariableName,
+};
 pub use problem::{ConfigError, Place, Problem};
 pub use read::{CLIENT_VARIABLES, Effective, Origin};
 pub use reference::reference;
@@ -74,6 +76,8 @@ pub struct TlsFiles {
 pub struct Upstream {
     pub urls: Vec<HttpUrl>,
     pub credential: Credential,
+    /// Credentials of their own for requests under these privileges.
+    pub credential_files: BTreeMap<Privilege, PathBuf>,
     /// The header the credential stands in; `Authorization: Bearer …` unless another is named.
     pub credential_header: Option<HeaderName>,
     pub ca_file: Option<PathBuf>,
@@ -374,6 +378,7 @@ impl Upstream {
         Some(Self {
             urls,
             credential: Credential::build(from, name, folder, problems)?,
+            credential_files: credential_files(from, name, folder, problems)?,
             credential_header: noted(from.find_of(&settings::UPSTREAM_CREDENTIAL_HEADER, name), problems)?,
             ca_file: noted(from.find_of(&settings::UPSTREAM_CA_FILE, name), problems)?
                 .map(|file| folder.join(file)),
@@ -385,6 +390,29 @@ impl Upstream {
             idle_timeout: noted(from.value_of(&settings::UPSTREAM_IDLE_TIMEOUT, name), problems)?,
         })
     }
+}
+
+/// One file for each privilege that has a credential of its own.
+fn credential_files(
+    from: &Effective,
+    name: &str,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<BTreeMap<Privilege, PathBuf>> {
+    let setting = &settings::UPSTREAM_CREDENTIAL_FILES;
+    let mut files = BTreeMap::new();
+    for PrivilegeFile { privilege, path } in noted(from.find_of(setting, name), problems)?.unwrap_or_default()
+    {
+        if files.insert(privilege, folder.join(path)).is_some() {
+            problems.push(Problem {
+                message: format!("the upstream `{name}` has two credential files for `{privilege}`"),
+                place: from.place(setting, Some(name)),
+                hint: None,
+            });
+            return None;
+        }
+    }
+    Some(files)
 }
 
 impl Credential {

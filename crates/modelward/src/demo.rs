@@ -7,6 +7,7 @@
 mod evidence;
 mod gateway;
 mod people;
+mod policy;
 mod report;
 mod story;
 mod system;

@@ -1,6 +1,7 @@
 //! The listener of the control plane: bounded, encrypted where configured, drained when told to stop.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use modelward_gateway::Tls;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -36,6 +37,21 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADERS: usize = 64;
 const HEAD_BYTES: usize = 32 * 1024;
 const H2_STREAMS: u32 = 64;
+
+/// Connections that wait to be accepted; further ones are answered late or not at all.
+const BACKLOG: u32 = 1024;
+
+/// Listens on an address, for either plane.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A restart does not wait for connections of the process before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `stop` is cancelled, then lets requests under way finish for `drain`.
 pub(crate) async fn serve(

@@ -161,7 +161,7 @@ impl Service {
 
 async fn bind(who: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceError> {
     let failed = |source| ServiceError::Listen { who, address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = listener::bind(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use http::HeaderName;
 use modelward_decision::vocabulary::Name;
 use modelward_gateway::upstream::{
     Address, AddressError, Credential as GatewayCredential, Credentials, HealthCheck, Timeouts, Trust,
@@ -47,13 +48,22 @@ const MAX_CREDENTIAL: usize = 16 << 10;
 #[derive(Debug)]
 pub struct CredentialFiles {
     watched: Mutex<BTreeMap<Name, Watched>>,
+    environment: Environment,
 }
 
 #[derive(Debug)]
 struct Watched {
     upstream: Upstream,
-    path: PathBuf,
-    seen: Option<Stamp<1>>,
+    seen: Vec<Option<Stamp<1>>>,
+}
+
+/// How each credential file of an upstream looks now.
+fn stamps(upstream: &Upstream) -> Vec<Option<Stamp<1>>> {
+    let own = match &upstream.credential {
+        Credential::File(path) => Some(path),
+        Credential::None | Credential::Variable(_) | Credential::Inline(_) => None,
+    };
+    own.into_iter().chain(upstream.credential_files.values()).map(|path| Stamp::of([path]).ok()).collect()
 }
 
 /// Reads every authority and credential.
@@ -69,11 +79,10 @@ pub fn build(
         .map(|(name, upstream)| config_of(name, upstream, environment))
         .collect::<Result<Vec<_>, _>>()?;
     let watched = upstreams.iter().filter_map(|(name, upstream)| {
-        let Credential::File(path) = &upstream.credential else { return None };
-        let seen = Stamp::of([path]).ok();
-        Some((name.clone(), Watched { upstream: upstream.clone(), path: path.clone(), seen }))
+        let seen = stamps(upstream);
+        (!seen.is_empty()).then(|| (name.clone(), Watched { upstream: upstream.clone(), seen }))
     });
-    let files = CredentialFiles { watched: Mutex::new(watched.collect()) };
+    let files = CredentialFiles { watched: Mutex::new(watched.collect()), environment: environment.clone() };
     Ok((Upstreams::new(configs)?, files))
 }
 
@@ -83,12 +92,12 @@ impl CredentialFiles {
     pub fn refresh(&self, upstreams: &Upstreams, in_any_case: bool) {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, file) in watched.iter_mut() {
-            let now = Stamp::of([&file.path]).ok();
+            let now = stamps(&file.upstream);
             if now == file.seen && !in_any_case {
                 continue;
             }
             file.seen = now;
-            match credentials_of(name, &file.upstream, &Environment::default()) {
+            match credentials_of(name, &file.upstream, &self.environment) {
                 Ok(credentials) => {
                     upstreams.replace_credentials(name, credentials);
                     tracing::info!(upstream = name.as_str(), "the credential was read again");
@@ -146,21 +155,29 @@ fn credentials_of(
     upstream: &Upstream,
     environment: &Environment,
 ) -> Result<Credentials, UpstreamSetupError> {
-    let secret = match &upstream.credential {
-        Credential::None => return Ok(Credentials::default()),
-        Credential::Inline(secret) => secret.clone(),
+    let header = upstream.credential_header.as_ref();
+    let mut credentials = match &upstream.credential {
+        Credential::None => Credentials::default(),
+        Credential::Inline(secret) => Credentials::one(in_header(header, secret.clone())?),
         Credential::Variable(variable) => {
-            environment.get(variable.as_str()).map(SecretString::from).ok_or_else(|| {
+            let secret = environment.get(variable.as_str()).map(SecretString::from).ok_or_else(|| {
                 UpstreamSetupError::Variable { name: name.clone(), variable: variable.as_str().to_owned() }
-            })?
+            })?;
+            Credentials::one(in_header(header, secret)?)
         }
-        Credential::File(path) => secret_of(name, path)?,
+        Credential::File(path) => Credentials::one(in_header(header, secret_of(name, path)?)?),
     };
-    let credential = match &upstream.credential_header {
-        None => GatewayCredential::bearer(&secret)?,
-        Some(header) => GatewayCredential::header(header.clone(), secret)?,
-    };
-    Ok(Credentials::one(credential))
+    for (privilege, path) in &upstream.credential_files {
+        credentials = credentials.with(*privilege, in_header(header, secret_of(name, path)?)?);
+    }
+    Ok(credentials)
+}
+
+fn in_header(header: Option<&HeaderName>, secret: SecretString) -> Result<GatewayCredential, UpstreamError> {
+    match header {
+        None => GatewayCredential::bearer(&secret),
+        Some(header) => GatewayCredential::header(header.clone(), secret),
+    }
 }
 
 fn secret_of(name: &Name, path: &PathBuf) -> Result<SecretString, UpstreamSetupError> {
@@ -178,6 +195,8 @@ fn secret_of(name: &Name, path: &PathBuf) -> Result<SecretString, UpstreamSetupE
 
 #[cfg(test)]
 mod tests {
+    use modelward_decision::vocabulary::Privilege;
+
     use super::*;
     use crate::config::Loaded;
 
@@ -198,6 +217,34 @@ mod tests {
         assert_eq!(setup(text, &environment), Ok(()));
         let text = "[upstreams.a]\nurls = ['http://127.0.0.1:1']\ncredential_file = 'nowhere'\n";
         assert!(setup(text, &environment).unwrap_err().contains("nowhere"));
+    }
+
+    #[test]
+    fn each_privilege_can_have_a_credential_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("modelward.toml");
+        fs::write(folder.path().join("sensitive"), "s3nsitive\n").unwrap();
+        let text = "[upstreams.a]\nurls = ['http://127.0.0.1:1']\ncredential_env = 'T'\n";
+        fs::write(&file, format!("{text}credential_files = ['inference-sensitive=sensitive']\n")).unwrap();
+        let environment: Environment = [("T".to_owned(), "plain".to_owned())].into_iter().collect();
+        let config = Loaded::read(&file, &environment).unwrap().config;
+        let (name, upstream) = config.upstreams.first_key_value().unwrap();
+        let credentials = credentials_of(name, upstream, &environment).unwrap();
+        assert!(credentials.has_own(Privilege::InferenceSensitive));
+        assert!(!credentials.has_own(Privilege::Inference));
+
+        // Both are read again when the file changes.
+        let (upstreams, files) = build(&config.upstreams, &environment).unwrap();
+        fs::write(folder.path().join("sensitive"), "renewed, and longer\n").unwrap();
+        files.refresh(&upstreams, false);
+        fs::remove_file(folder.path().join("sensitive")).unwrap();
+        assert!(build(&config.upstreams, &environment).is_err(), "a file that is not there stops the start");
+
+        for wrong in ["['inference-sensitive']", "['everything=sensitive']", "['inference=a', 'inference=b']"]
+        {
+            fs::write(&file, format!("{text}credential_files = {wrong}\n")).unwrap();
+            assert!(Loaded::read(&file, &environment).is_err(), "{wrong}");
+        }
     }
 
     #[test]

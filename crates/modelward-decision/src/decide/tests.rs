@@ -85,12 +85,26 @@ fn compare(seed: u64, cases: usize, seen: &mut Seen) -> Result<(), String> {
         expected
             .check(&found)
             .map_err(|difference| format!("{difference}\n{request:?}\n{found:?}\n{expected:?}"))?;
+        let reached = snapshot.is_reached_by(
+            request.principal,
+            &[request.action.privilege()],
+            request.resource,
+            request.facts.endpoint,
+            request.facts.now,
+        );
+        if found.covering.is_empty() == reached && applies(&request) {
+            return Err(format!("reached: {reached}\n{request:?}\n{found:?}"));
+        }
         seen.cases += 1;
         seen.allowed += usize::from(found.outcome.is_allow());
         seen.erring_forbids += usize::from(expected.a_forbid_erred);
         seen.several_grants += usize::from(expected.covering.len() > 1);
     }
     Ok(())
+}
+
+fn applies(request: &Request) -> bool {
+    request.action.resources().contains(&request.resource.kind())
 }
 
 /// The definition, without index, slice or cache: the plain authorizer over the whole bundle, grant by grant.

@@ -815,7 +815,8 @@ impl Action {
             | Self::PresignWeights
             | Self::Promote
             | Self::RollBack
-            | Self::QuarantineVersion => &[ResourceKind::Version],
+            | Self::QuarantineVersion
+            | Self::SetProtectedAlias => &[ResourceKind::Version],
             Self::CreateExperiment
             | Self::UpdateExperiment
             | Self::DeleteExperiment
@@ -836,8 +837,7 @@ impl Action {
             | Self::LaunchTraining
             | Self::CancelTraining
             | Self::ReadTrainingLogs
-            | Self::RegisterCandidate
-            | Self::SetProtectedAlias => &[ResourceKind::Model],
+            | Self::RegisterCandidate => &[ResourceKind::Model],
             Self::GrantAccess
             | Self::RevokeAccess
             | Self::SetLock
@@ -933,7 +933,7 @@ impl Action {
             Self::DownloadDataset => "download a dataset",
             Self::Promote => "promote a version",
             Self::RollBack => "return to an earlier version",
-            Self::SetProtectedAlias => "move a protected alias",
+            Self::SetProtectedAlias => "point a protected alias to a version",
             Self::DeployEndpoint => "put a version behind an endpoint",
             Self::UndeployEndpoint => "take a version from an endpoint",
             Self::LoadModel => "load a model into a server",

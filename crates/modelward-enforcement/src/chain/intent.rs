@@ -7,7 +7,7 @@ use modelward_decision::vocabulary::DecisionId;
 use modelward_ledger::{Lane, Ticket};
 use tokio::time::Instant;
 
-use crate::core::Core;
+use crate::core::{Core, narrows};
 use crate::denial::{NoPermit, Unavailable};
 use crate::ending::{Ending, Status};
 use crate::entry;
@@ -20,6 +20,8 @@ pub(super) struct Intent {
     core: Arc<Core>,
     id: DecisionId,
     lane: Lane,
+    /// Its outcome may use what its allow could: a revocation that is recorded without its end looks unfinished.
+    narrows: bool,
     owed: Owed,
 }
 
@@ -45,7 +47,9 @@ impl Intent {
         let draft = entry::intent(standing, class, trace).map_err(|why| core.unavailable(why))?;
         let ticket = core.submit(lane, draft).map_err(|why| core.unavailable(why))?;
         let owed = Owed::Queued(ticket, Instant::now());
-        Ok(Self { core: Arc::clone(core), id: standing.decision().id, lane, owed })
+        let decision = standing.decision();
+        let narrows = narrows(decision.action);
+        Ok(Self { core: Arc::clone(core), id: decision.id, lane, narrows, owed })
     }
 
     pub(super) const fn id(&self) -> DecisionId {
@@ -87,7 +91,8 @@ impl Intent {
         let Owed::Recorded(index) = std::mem::replace(&mut self.owed, Owed::Nothing) else {
             return Err(Unavailable::LedgerFailed);
         };
-        let ticket = self.core.submit(self.lane, entry::outcome(self.id, index, ending))?;
+        let draft = entry::outcome(self.id, index, ending, self.narrows);
+        let ticket = self.core.submit(self.lane, draft)?;
         let receipt = self.core.settled(self.lane, ticket.await)?;
         Ok(receipt.index)
     }
@@ -96,19 +101,20 @@ impl Intent {
         match std::mem::replace(&mut self.owed, Owed::Nothing) {
             Owed::Nothing => {}
             Owed::Recorded(index) => {
-                let draft = entry::outcome(self.id, index, ending);
+                let draft = entry::outcome(self.id, index, ending, self.narrows);
                 self.core.flood.concluded(&self.core, self.lane, draft);
             }
             Owed::Queued(ticket, _) => {
                 // The position is not known yet. Somebody has to wait for it.
                 let (core, lane, id, ending) = (Arc::clone(&self.core), self.lane, self.id, ending.clone());
+                let narrows = self.narrows;
                 let Ok(runtime) = tokio::runtime::Handle::try_current() else {
                     core.observer.unrecorded("outcome");
                     return;
                 };
                 runtime.spawn(async move {
                     if let Ok(receipt) = ticket.await {
-                        let draft = entry::outcome(id, receipt.index, &ending);
+                        let draft = entry::outcome(id, receipt.index, &ending, narrows);
                         core.flood.concluded(&core, lane, draft);
                     }
                 });

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use modelward_decision::vocabulary::{Action, PersonId, Privilege};
-use modelward_enforcement::{NoPermit, Unavailable};
+use jiff::SignedDuration;
+use modelward_decision::vocabulary::{Action, PersonId, Privilege, ResourceRef, ScopeRef};
+use modelward_enforcement::{Ending, NoPermit, Status, Unavailable};
 use modelward_ledger::Config;
 use modelward_ledger::storage::Fault;
 use modelward_testkit::system::{operation, predict};
@@ -120,5 +121,62 @@ async fn without_news_of_revocations_nothing_is_permitted() -> Result<(), Failur
     let next = enforcer.enforce(&who, predict(&fraud), &situation).await;
     assert_eq!(unavailable(&next), Some(Unavailable::Snapshot));
     assert_eq!(observer.decided.load(SeqCst), 0, "there was nothing to decide on");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_disk_is_seen_by_readiness_and_still_takes_a_revocation_with_its_outcome()
+-> Result<(), Failure> {
+    let (system, (ana, fraud, dana)) = System::start(|it| {
+        let (ana, fraud) = world(it);
+        let dana = it.person("dana");
+        it.grant(Privilege::Govern, dana, ScopeRef::Platform).give();
+        (ana, fraud, dana)
+    })?;
+    let (ana, dana) = (system.sign_in(ana)?, system.sign_in(dana)?);
+    let situation = system.situation(fraud.endpoint);
+    system.disk.fault(Fault::Full);
+    let mut lost = None;
+    for _ in 0..10_000 {
+        let Ok(enforced) = system.enforcer.enforce(&ana, predict(&fraud), &situation).await else { break };
+        lost = unavailable(&enforced.record.durable().await);
+        if lost.is_some() {
+            break;
+        }
+    }
+    assert_eq!(lost, Some(Unavailable::LedgerFailed), "the last segment is full");
+    assert_eq!(system.enforcer.ready(), Err(Unavailable::LedgerFailed));
+
+    let revoke = operation(Action::RevokeAccess, ResourceRef::Platform);
+    let (permit, durable) = system.enforcer.command(&dana, revoke, &system.control()).await?;
+    let (_payload, _opened) = permit.open();
+    durable.conclude_durably(&Ending::new(Status::Done)).await.expect("what narrows has the reserve");
+
+    // Space can come back, and nobody else would try.
+    system.disk.fault(Fault::None);
+    system.clock.advance(SignedDuration::from_secs(10));
+    assert_eq!(system.enforcer.ready(), Ok(()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_one_gives_up_of_ones_own_is_limited_so_that_the_reserve_stays() -> Result<(), Failure> {
+    let (system, (ana, _)) = System::start(world)?;
+    let who = system.sign_in(ana)?;
+    let control = system.control();
+    for _ in 0..60 {
+        let end = operation(Action::EndSession, ResourceRef::Platform);
+        let (permit, durable) = system.enforcer.command(&who, end, &control).await?;
+        let (_payload, _opened) = permit.open();
+        durable.conclude(&Ending::new(Status::Done));
+    }
+    let drop_it = operation(Action::DropGrant, ResourceRef::Platform);
+    let Err(NoPermit::Denied(denial)) = system.enforcer.command(&who, drop_it, &control).await else {
+        panic!("the sixty-first in one minute");
+    };
+    let wait = denial.retry_after_seconds().expect("the wait is known");
+    system.clock.advance(SignedDuration::from_secs(i64::from(wait)));
+    let drop_it = operation(Action::DropGrant, ResourceRef::Platform);
+    let (_permit, _durable) = system.enforcer.command(&who, drop_it, &control).await?;
     Ok(())
 }

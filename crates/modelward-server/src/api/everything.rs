@@ -64,6 +64,7 @@ reads! {
     ledger: log::position;
     policy: governing::state;
     bundles: governing::list;
+    handbook: governing::handbook;
     end_trial: governing::end_trial;
 }
 
@@ -74,6 +75,7 @@ reads_one! {
     dataset: inventory::dataset;
     bundle: governing::one;
     bundle_file: governing::file;
+    sessions_of: account::sessions_of;
 }
 
 commands! {

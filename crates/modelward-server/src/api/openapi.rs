@@ -45,6 +45,7 @@ use crate::wire;
         wire::GrantView,
         wire::Granted,
         wire::GroupView,
+        wire::HandbookText,
         wire::InviteRequest,
         wire::Invited,
         wire::KeyChanged,

@@ -35,6 +35,9 @@ pages! {
     EntryPage: Entry, "entry.html";
     RefusalPage: Refusal, "refusal.html";
     ConfirmPage: Confirm, "confirm.html";
+    PolicyPage: Policy, "policy.html";
+    BundlePage: Bundle, "bundle.html";
+    HandbookPage: Handbook, "handbook.html";
 }
 
 /// One row of the feed by itself, as the live feed sends it.

@@ -1,5 +1,7 @@
 //! The console's addresses: each page asks the same operations as the API, and shows what they answer.
 
+mod policy;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -58,6 +60,11 @@ pub(crate) fn router() -> Router<Plane> {
         .route("/matrix", get(matrix))
         .route("/matrix.csv", get(matrix_csv))
         .route("/matrix.json", get(matrix_json))
+        .route("/policy", get(policy_page))
+        .route("/policy/handbook", get(handbook))
+        .route("/policy/handbook.md", get(handbook_markdown))
+        .route("/policy/handbook.html", get(handbook_html))
+        .route("/policy/{bundle}", get(bundle).post(move_bundle))
         .route("/decisions", get(decision_list))
         .route("/decisions.csv", get(decisions_csv))
         .route("/decisions.json", get(decisions_json))
@@ -555,6 +562,10 @@ pages! {
     matrix => Section::Matrix, show_matrix;
     matrix_csv => Section::Matrix, export_matrix_csv;
     matrix_json => Section::Matrix, export_matrix_json;
+    policy_page => Section::Policy, policy::show;
+    handbook => Section::Policy, policy::show_handbook;
+    handbook_markdown => Section::Policy, policy::export_markdown;
+    handbook_html => Section::Policy, policy::export_html;
     decision_list => Section::Decisions, show_decisions;
     decisions_csv => Section::Decisions, export_decisions_csv;
     decisions_json => Section::Decisions, export_decisions_json;
@@ -572,6 +583,8 @@ pages! {
 
 pages_of_one! {
     model => Section::Models, show_model;
+    bundle => Section::Policy, policy::show_bundle;
+    move_bundle => Section::Policy, policy::do_move;
     decision => Section::Decisions, show_decision;
     grant => Section::Grants, show_grant;
     revoke => Section::Grants, do_revoke;

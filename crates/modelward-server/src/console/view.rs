@@ -36,6 +36,7 @@ impl Shell {
             (Section::Can, "/can", "Can I?"),
             (Section::Models, "/models", "Models"),
             (Section::Matrix, "/matrix", "Matrix"),
+            (Section::Policy, "/policy", "Policy"),
             (Section::Decisions, "/decisions", "Decisions"),
             (Section::Grants, "/grants", "Grants"),
             (Section::People, "/people", "People"),
@@ -60,6 +61,7 @@ pub enum Section {
     Can,
     Models,
     Matrix,
+    Policy,
     Decisions,
     Grants,
     People,
@@ -675,4 +677,93 @@ pub struct Confirm {
     pub what: String,
     pub verb: String,
     pub back: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub active: BundleRow,
+    pub on_trial: Option<BundleRow>,
+    pub steps: Vec<PolicyStepRow>,
+    pub bundles: Vec<BundleRow>,
+    pub reviewers: Vec<ReviewerRow>,
+}
+
+#[derive(Debug, Clone)]
+pub struct BundleRow {
+    pub digest: IdChip,
+    pub link: String,
+    pub name: String,
+    pub version: String,
+    /// `active`, `shadow`, …
+    pub stage: &'static str,
+    pub proposed: When,
+    pub by: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct PolicyStepRow {
+    pub since: When,
+    pub active: IdChip,
+    /// What was on trial, and how far.
+    pub trial: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct ReviewerRow {
+    pub name: String,
+    pub group: String,
+    pub keys: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    pub row: BundleRow,
+    pub files: Vec<BundleFileRow>,
+    pub signatures: Vec<BundleSignatureRow>,
+    /// What keeps it from coming into force.
+    pub missing: Option<String>,
+    pub gate: Vec<GateRow>,
+    /// Changed rows of the matrix.
+    pub matrix: Vec<String>,
+    pub moves: Vec<BundleMove>,
+    pub sign: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct BundleFileRow {
+    pub name: String,
+    pub change: &'static str,
+    pub bytes: Count,
+}
+
+#[derive(Debug, Clone)]
+pub struct BundleSignatureRow {
+    pub reviewer: String,
+    pub role: String,
+    pub author: String,
+}
+
+/// One step of the gate.
+#[derive(Debug, Clone)]
+pub struct GateRow {
+    pub name: String,
+    pub passed: bool,
+    pub skipped: bool,
+    pub summary: String,
+    pub findings: Vec<String>,
+}
+
+/// Something that can be done with a bundle now.
+#[derive(Debug, Clone)]
+pub struct BundleMove {
+    pub what: &'static str,
+    pub label: &'static str,
+    pub danger: bool,
+    /// Asks for principals in a thousand.
+    pub shares: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Handbook {
+    pub text: super::card::Rendered,
 }

@@ -26,7 +26,7 @@ use crate::wire::{
     BootstrapView, ErrorCode, List, LoggedIn, LoggedOut, LoginRequest, Secret, SessionView, SessionsEnded,
     Whoami,
 };
-use crate::{names, words};
+use crate::{names, ops, words};
 
 pub(crate) fn wait(wait: Wait, now: Timestamp) -> Problem {
     let seconds = wait.until.duration_since(now).as_secs().max(1);
@@ -290,20 +290,41 @@ pub(crate) async fn sessions(
 ) -> Result<Allowed<List<SessionView>>, Problem> {
     let ((), pass) =
         plane.permit(caller, Action::ReadSelf, ResourceRef::Platform, Summary::default(), ()).await?;
+    pass.carry_out(open_sessions(plane, caller, caller.who.principal())).await
+}
+
+/// The sessions of a person, for whoever audits or governs.
+pub(crate) async fn sessions_of(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    name: &str,
+) -> Result<Allowed<List<SessionView>>, Problem> {
+    let action = ops::either(plane, caller, Action::ReadAccess, Action::ReadConfiguration);
+    let summary = Summary::default().with("what", "sessions").with("person", people::known_as(plane, name));
+    let ((), pass) = plane.permit(caller, action, ResourceRef::Platform, summary, ()).await?;
     pass.carry_out(async {
-        let now = plane.now();
-        let current = caller.who.session().id;
-        let sessions =
-            plane.store.sessions_of(caller.who.principal(), None, modelward_store::PAGE_MAX).await?;
-        let mut items: Vec<SessionView> = sessions
-            .iter()
-            .filter(|session| session.ended_at.is_none() && now < session.record.ends_at())
-            .map(|session| session_view(&session.record, Some(current)))
-            .collect();
-        items.sort_by_key(|session| (!session.current, std::cmp::Reverse(session.last_seen_at)));
-        Ok(List { items, revision: plane.snapshot().revision() })
+        let person = people::person_named(&plane.snapshot(), name)?;
+        open_sessions(plane, caller, PrincipalRef::Person(person)).await
     })
     .await
+}
+
+/// Sessions of somebody that count, the caller's own first, then by last use.
+async fn open_sessions(
+    plane: &ControlPlane,
+    caller: &Caller,
+    whose: PrincipalRef,
+) -> Result<List<SessionView>, Problem> {
+    let (snapshot, now) = (plane.snapshot(), plane.now());
+    let current = caller.who.session().id;
+    let sessions = plane.store.sessions_of(whose, None, modelward_store::PAGE_MAX).await?;
+    let mut items: Vec<SessionView> = sessions
+        .iter()
+        .filter(|session| session.ended_at.is_none() && now < session.record.ends_at())
+        .map(|session| session_view(&session.record, Some(current)))
+        .collect();
+    items.sort_by_key(|session| (!session.current, std::cmp::Reverse(session.last_seen_at)));
+    Ok(List { items, revision: snapshot.revision() })
 }
 
 pub(crate) async fn sign_out(

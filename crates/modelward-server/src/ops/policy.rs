@@ -11,9 +11,10 @@ use modelward_decision::{Bundle, Reach};
 use modelward_enforcement::Summary;
 use modelward_governance::policy::{PolicyState, StepError};
 use modelward_policy::difference::render;
+use modelward_policy::handbook::{self, Material};
 use modelward_policy::parts::Reviewers;
 use modelward_policy::review::{Signature, check_signature, reviewers_of};
-use modelward_policy::{BundleFile, SignatureError, check_signatures, gate};
+use modelward_policy::{BundleFile, Finding, SignatureError, check_signatures, gate};
 use modelward_seal::Digest;
 use modelward_store::StateChange;
 use modelward_store::bundles::{BundleHead, BundleRow, PolicyStep};
@@ -25,8 +26,8 @@ use crate::problem::Problem;
 use crate::turn::Changed;
 use crate::wire::{
     ActivateRequest, BundleFileView, BundleLine, BundleSignatureView, BundleStage, BundleText, BundleView,
-    ErrorCode, FileChange, List, PolicyChanged, PolicyStatus, PolicyStepView, ProposeRequest, ReviewerView,
-    SignBundleRequest, TrialRequest, TrialView,
+    ErrorCode, FileChange, HandbookText, List, PolicyChanged, PolicyStatus, PolicyStepView, ProposeRequest,
+    ReviewerView, SignBundleRequest, TrialRequest, TrialView,
 };
 use crate::{names, problem};
 
@@ -256,6 +257,33 @@ fn signature_views(file: &BundleFile) -> Vec<BundleSignatureView> {
             previous: signature.previous.to_string(),
         })
         .collect()
+}
+
+/// The handbook of what is in force and exists now.
+pub(crate) async fn handbook(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+) -> Result<Allowed<HandbookText>, Problem> {
+    let summary = Summary::default().with("what", "handbook");
+    let ((), pass) = plane.permit(caller, Action::ReadMatrix, ResourceRef::Platform, summary, ()).await?;
+    pass.carry_out(async {
+        let (snapshot, now) = (plane.snapshot(), plane.now());
+        let write = move || {
+            let bundle = Arc::clone(snapshot.bundle());
+            let report =
+                gate::check(gate::Candidate { sources: bundle.sources(), active: None, verdicts: None });
+            let world = Some((&*snapshot, now));
+            let document = handbook::write(Material { bundle: &bundle, world, tests: &report.tests })?;
+            Ok(HandbookText { markdown: document.to_markdown(), html: document.to_html() })
+        };
+        let written = tokio::task::spawn_blocking(write).await;
+        let written = written.map_err(|error| Problem::internal("writing the handbook", &error))?;
+        written.map_err(|findings: Vec<Finding>| {
+            let first = findings.first().map_or_else(String::new, |finding| finding.message.clone());
+            Problem::new(ErrorCode::Internal, format!("the handbook cannot be written: {first}"))
+        })
+    })
+    .await
 }
 
 /// The file of a bundle, for those who review it elsewhere.

@@ -174,3 +174,11 @@ pub struct BundleText {
     pub digest: String,
     pub file: String,
 }
+
+/// Who may do what, why not, and how to ask for more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HandbookText {
+    pub markdown: String,
+    /// One page that needs nothing else.
+    pub html: String,
+}

@@ -165,6 +165,21 @@ async fn of_two_grants_at_once_the_second_sees_the_first() {
 }
 
 #[tokio::test]
+async fn whoever_governs_sees_the_sessions_of_others_and_ends_them() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    let femi = house.invited(&dana, "femi").await;
+    let path = "/api/v1/people/femi/sessions";
+    let seen = house.get(path, &dana).await.ok();
+    assert_eq!(seen["items"].as_array().unwrap().len(), 1);
+    assert_eq!(seen["items"][0]["current"], false);
+    assert_eq!(house.get(path, &femi).await.status, 403, "one's own are at another address");
+    assert_eq!(house.get("/api/v1/people/nobody/sessions", &dana).await.status, 404);
+    house.call("POST", "/api/v1/people/femi/end-sessions", Some(&dana), None).await.ok();
+    assert_eq!(house.get(path, &dana).await.ok()["items"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
 async fn a_sign_in_under_way_when_all_sessions_are_ended_leaves_none() {
     let house = House::new().await;
     let dana = house.first().await;

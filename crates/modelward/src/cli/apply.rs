@@ -1,11 +1,12 @@
 //! `modelward apply`
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use modelward_server::wire::{
-    Applied, ApplyGroupsRequest, ApplyMachinesRequest, ApplyRequest, ChangeVerb, Declaration,
+    Applied, ApplyGroupsRequest, ApplyMachinesRequest, ApplyRequest, ChangeVerb, Declaration, DeclaredChange,
     DeclaredDataset, DeclaredEndpoint, DeclaredEnvironment, DeclaredGroup, DeclaredMachine, DeclaredModel,
     DeclaredProject,
 };
@@ -126,11 +127,46 @@ async fn send(
     let groups = if declared.groups.is_empty() {
         None
     } else {
-        let request = ApplyGroupsRequest { groups: declared.groups.clone(), prune, dry_run };
-        Some(client.post("/api/v1/groups", &request).await?)
+        // What is only planned does not exist yet, and no group can be compared with it.
+        let new = if dry_run { new_machines(machines.as_ref()) } else { BTreeSet::new() };
+        let (groups, joins) = without(&declared.groups, &new);
+        let request = ApplyGroupsRequest { groups, prune, dry_run };
+        let mut applied: Applied = client.post("/api/v1/groups", &request).await?;
+        applied.changes.extend(joins);
+        Some(applied)
     };
     progress.finish_and_clear();
     Ok(Answer { inventory, machines, groups })
+}
+
+/// The machines a plan would make.
+fn new_machines(planned: Option<&Applied>) -> BTreeSet<String> {
+    let changes = planned.into_iter().flat_map(|planned| &planned.changes);
+    let new = changes.filter(|change| change.verb == ChangeVerb::Add && change.kind == "machine");
+    new.map(|change| change.name.clone()).collect()
+}
+
+/// The groups without the machines that do not exist yet, and what adding those to them comes to.
+fn without(groups: &[DeclaredGroup], new: &BTreeSet<String>) -> (Vec<DeclaredGroup>, Vec<DeclaredChange>) {
+    let is_new = |member: &str| member.strip_prefix("machine:").is_some_and(|name| new.contains(name));
+    let mut joins: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut known = groups.to_vec();
+    for (group, known) in groups.iter().zip(&mut known) {
+        for member in group.members.iter().flatten().filter(|member| is_new(member)) {
+            let machine = member.trim_start_matches("machine:").to_owned();
+            joins.entry(machine).or_default().push(group.name.as_str());
+        }
+        if let Some(members) = &mut known.members {
+            members.retain(|member| !is_new(member));
+        }
+    }
+    let joins = joins.into_iter().map(|(name, groups)| DeclaredChange {
+        verb: ChangeVerb::Change,
+        kind: "machine".to_owned(),
+        name,
+        details: vec![format!("groups: nothing → {}", groups.join(", "))],
+    });
+    (known, joins.collect())
 }
 
 impl Answer {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::HeaderName;
 use ipnet::IpNet;
 use jiff::SignedDuration;
-use modelward_decision::vocabulary::Name;
+use modelward_decision::vocabulary::{Name, Privilege};
 
 /// A value as TOML has it, before anybody knows what it means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,7 @@ text_form! {
     HttpUrl, "http or https URL", |text| text.parse();
     LogFormat, "`auto`, `human` or `json`", |text| text.parse();
     VariableName, "name of an environment variable", |text| text.parse();
+    PrivilegeFile, "privilege and path such as `inference-sensitive=secrets/sensitive`", |text| text.parse();
     Origin, "scheme-less URL such as `audit.example.org/modelward`", |text| text.parse();
 }
 
@@ -284,6 +285,23 @@ impl FromStr for VariableName {
             && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
             && !text.starts_with(|c: char| c.is_ascii_digit());
         if fits { Ok(Self(text.to_owned())) } else { Err("is not a name out of A-Z, 0-9 and _".to_owned()) }
+    }
+}
+
+/// A file for one privilege, written `inference-sensitive=secrets/sensitive`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrivilegeFile {
+    pub privilege: Privilege,
+    pub path: PathBuf,
+}
+
+impl FromStr for PrivilegeFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (privilege, path) = text.split_once('=').ok_or("has no `=` between privilege and path")?;
+        let privilege = privilege.parse().map_err(|_| format!("names no privilege: `{privilege}`"))?;
+        Ok(Self { privilege, path: PathBuf::read(&Raw::Text(path.to_owned()))? })
     }
 }
 

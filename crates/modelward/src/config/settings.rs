@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::HeaderName;
 use modelward_decision::vocabulary::Name;
 
-use super::form::{ByteSize, Count, HttpUrl, LogFormat, Origin, VariableName};
+use super::form::{ByteSize, Count, HttpUrl, LogFormat, Origin, PrivilegeFile, VariableName};
 use super::setting::{AnySetting, Default, Setting};
 use Default::{Absent, Required, Text};
 
@@ -89,6 +89,8 @@ settings! {
     UPSTREAM_DANGER_CREDENTIAL: String = "upstreams.*.danger_credential", Absent("no credential is sent"), secret;
     /// Header the credential stands in as it is, such as `api-key`.
     UPSTREAM_CREDENTIAL_HEADER: HeaderName = "upstreams.*.credential_header", Absent("`Authorization: Bearer …`");
+    /// Files like `credential_file`, for requests under one privilege each, as `inference-sensitive=secrets/sensitive`. Requests under another privilege carry the credential of the upstream.
+    UPSTREAM_CREDENTIAL_FILES: Vec<PrivilegeFile> = "upstreams.*.credential_files", Absent("every privilege has the credential of the upstream");
     /// Authorities that may have signed the certificate of the upstream, in PEM.
     UPSTREAM_CA_FILE: PathBuf = "upstreams.*.ca_file", Absent("the authorities of the system");
     /// Path that answers 2xx while a replica can serve, such as `/v2/health/ready`.

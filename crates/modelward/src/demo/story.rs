@@ -60,7 +60,7 @@ impl<'a> Teller<'a> {
         Self { terminal, desk: system.desk(), system, report: Report::new(quietly) }
     }
 
-    fn add(&mut self, step: Step) -> Result<(), Failure> {
+    pub(super) fn add(&mut self, step: Step) -> Result<(), Failure> {
         self.report.add(self.terminal, step).map_err(|error| Failure::of(Exit::Failure, &error))
     }
 
@@ -190,6 +190,7 @@ impl<'a> Teller<'a> {
         self.read_only(&cast.rhea).await?;
         let decision = self.inference(&cast.ian).await?;
         self.revocation(cast).await?;
+        self.policy(&cast.ada).await?;
         self.record(&cast.ada, &decision).await
     }
 

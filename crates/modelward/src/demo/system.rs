@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::evidence::Evidence;
 use super::people::Desk;
+use super::policy::Reviewers;
 use super::story::Cast;
 use super::upstream::Upstream;
 use crate::clock::{SystemClock, SystemIds};
@@ -31,6 +32,7 @@ pub(super) struct System {
     own: Option<Upstream>,
     control: HttpUrl,
     folder: TempDir,
+    reviewers: Reviewers,
     pub(super) case: Case,
 }
 
@@ -70,17 +72,26 @@ impl System {
         let config = write_configuration(&home, &url, &credential, stays)?;
         let loaded = Loaded::read(&config, environment).map_err(|error| Failure::of(Exit::Usage, &error))?;
         let failed = |error: &dyn std::error::Error| Failure::of(Exit::Failure, error);
+        let reviewers = Reviewers::new(&SystemIds)?;
         let ada = Name::new("ada").map_err(|error| failed(&error))?;
-        let invited = service::initialise(&loaded.config, ada, "Ada Okafor".to_owned(), None)
-            .await
-            .map_err(|error| failed(&error))?;
+        let invited =
+            service::initialise(&loaded.config, ada, "Ada Okafor".to_owned(), Some(reviewers.text()?))
+                .await
+                .map_err(|error| failed(&error))?;
         let serving = Service::start(&loaded.config, environment).await.map_err(|error| failed(&error))?;
         let control = serving
             .control_url
             .parse()
             .map_err(|why| Failure::new(Exit::Failure, format!("`{}` {why}", serving.control_url)))?;
         let case = Case::malignant().ok_or_else(|| Failure::new(Exit::Failure, "the data set is empty"))?;
-        Ok((Self { serving, clock: SystemClock::unmarked(), own, control, folder, case }, invited.code))
+        Ok((
+            Self { serving, clock: SystemClock::unmarked(), own, control, folder, reviewers, case },
+            invited.code,
+        ))
+    }
+
+    pub(super) const fn reviewers(&self) -> &Reviewers {
+        &self.reviewers
     }
 
     pub(super) fn gateway(&self) -> &str {

@@ -231,3 +231,120 @@ fn an_answer_that_is_not_of_the_api_is_an_error() {
     assert_eq!(said.code, 1);
     assert!(said.stderr.contains("not of the control API"), "{}", said.stderr);
 }
+
+fn person(active: bool) -> Value {
+    json!({
+        "id": "pe_00000000000000000000000002", "name": "femi", "display_name": "Femi Ade",
+        "clearance": "public", "active": active, "groups": ["analysts"]
+    })
+}
+
+#[test]
+fn people_are_listed_and_changed() {
+    let stage = Stage::new();
+    let changed = |active| json!({ "person": person(active), "revision": 7 });
+    let server = Server::answering(vec![
+        (200, logged_in()),
+        (200, json!({ "items": [person(true)], "revision": 6 })),
+        (200, changed(true)),
+        (200, changed(false)),
+        (200, changed(true)),
+    ]);
+    sign_in(&stage, &server);
+    assert!(stage.run(&["people", "list"]).stdout.contains("femi"));
+    assert_eq!(stage.run(&["people", "set", "femi", "--clearance", "public"]).code, 0);
+    let off = stage.run(&["people", "deactivate", "femi"]);
+    assert!(off.stdout.contains("off") && off.stderr.contains("revision 7"), "{} {}", off.stdout, off.stderr);
+    assert_eq!(stage.run(&["people", "reactivate", "femi"]).code, 0);
+    assert_eq!(stage.run(&["people", "set", "femi"]).code, 2, "nothing to set");
+    let sent = server.requests();
+    assert_eq!(sent[1].line, "GET /api/v1/people");
+    assert_eq!(sent[2].line, "POST /api/v1/people/femi");
+    let bodies: Vec<Value> =
+        sent.iter().skip(2).map(|sent| serde_json::from_str(&sent.body).unwrap()).collect();
+    assert_eq!(
+        bodies,
+        [json!({ "clearance": "public" }), json!({ "active": false }), json!({ "active": true })]
+    );
+}
+
+#[test]
+fn sessions_of_others_are_listed_and_ended() {
+    let stage = Stage::new();
+    let ended = json!({ "sessions": 1, "revision": 7 });
+    let list = json!({ "items": [session()], "revision": 6 });
+    let server = Server::answering(vec![
+        (200, logged_in()),
+        (200, list.clone()),
+        (200, list),
+        (200, ended.clone()),
+        (200, ended),
+    ]);
+    sign_in(&stage, &server);
+    let id = "se_00000000000000000000000001";
+    assert!(stage.run(&["sessions", "list"]).stdout.contains(id));
+    assert!(stage.run(&["sessions", "list", "femi"]).stdout.contains(id));
+    assert!(stage.run(&["sessions", "end", "femi"]).stderr.contains("sessions ended: 1"));
+    assert_eq!(stage.run(&["sessions", "end", id]).code, 0);
+    let lines: Vec<String> = server.requests().iter().skip(1).map(|sent| sent.line.clone()).collect();
+    assert_eq!(
+        lines,
+        [
+            "GET /api/v1/sessions",
+            "GET /api/v1/people/femi/sessions",
+            "POST /api/v1/people/femi/end-sessions",
+            &format!("DELETE /api/v1/sessions/{id}"),
+        ]
+    );
+}
+
+#[test]
+fn a_first_apply_plans_a_group_with_a_machine_of_the_same_folder() {
+    let stage = Stage::new();
+    stage.write(
+        "inventory.toml",
+        "[[machine]]\nname = 'scorer'\nowner = 'dana'\n\n[[group]]\nname = 'robots'\nmembers = ['dana', 'machine:scorer']\n",
+    );
+    let applied = |changes: Value, dry_run: bool| json!({ "changes": changes, "not_declared": [], "dry_run": dry_run, "revision": (!dry_run).then_some(7) });
+    let machine = json!([{ "verb": "add", "kind": "machine", "name": "scorer", "details": [] }]);
+    let group = json!([{ "verb": "add", "kind": "group", "name": "robots", "details": [] }]);
+    let server = Server::answering(vec![
+        (200, logged_in()),
+        (200, applied(machine.clone(), true)),
+        (200, applied(group.clone(), true)),
+        (200, applied(machine, false)),
+        (200, applied(group, false)),
+    ]);
+    sign_in(&stage, &server);
+    let said = stage.run(&["apply", "-f", "inventory.toml", "--yes"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let members: Vec<Value> = [2, 4]
+        .map(|at| {
+            serde_json::from_str::<Value>(&server.requests()[at].body).unwrap()["groups"][0]["members"]
+                .clone()
+        })
+        .into();
+    assert_eq!(
+        members,
+        [json!(["dana"]), json!(["dana", "machine:scorer"])],
+        "planned without, made with it"
+    );
+}
+
+#[test]
+fn a_plan_says_what_a_new_machine_joins() {
+    let stage = Stage::new();
+    stage.write(
+        "inventory.toml",
+        "[[machine]]\nname = 'scorer'\nowner = 'dana'\n\n[[group]]\nname = 'robots'\nmembers = ['machine:scorer']\n",
+    );
+    let machine = json!([{ "verb": "add", "kind": "machine", "name": "scorer", "details": [] }]);
+    let server = Server::answering(vec![
+        (200, logged_in()),
+        (200, json!({ "changes": machine, "not_declared": [], "dry_run": true })),
+        (200, json!({ "changes": [], "not_declared": [], "dry_run": true })),
+    ]);
+    sign_in(&stage, &server);
+    let said = stage.run(&["apply", "-f", "inventory.toml", "--dry-run"]);
+    assert!(said.stderr.contains("~ machine scorer\n    groups: nothing → robots"), "{}", said.stderr);
+}

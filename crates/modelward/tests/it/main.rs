@@ -9,6 +9,7 @@ mod demo;
 mod disk;
 mod installation;
 mod kill;
+mod proof;
 mod reference;
 mod serving;
 mod stage;

@@ -127,6 +127,20 @@ fn a_group_holds_nothing_above_inference() {
     );
 }
 
+#[test]
+fn production_is_led_to_no_version_of_unverified_provenance() {
+    check(
+        "grant dana deploy on fraud until 17:00
+         at 16:00 dana promote fraud/5
+         at 16:00 dana setProtectedAlias fraud/5
+         at 16:00 dana setProtectedAlias fraud/4",
+        &expect![[r#"
+            forbidden by bound-credential by unproven-promotion: You may not promote a version (fraud/5): this needs a credential that is bound to its holder. [BoundCredential, Administrator { reason: "its provenance was not verified" }]
+            forbidden by bound-credential by unproven-promotion: You may not point a protected alias to a version (fraud/5): this needs a credential that is bound to its holder. [BoundCredential, Administrator { reason: "its provenance was not verified" }]
+            forbidden by bound-credential: You may not point a protected alias to a version (fraud/4): this needs a credential that is bound to its holder. [BoundCredential]"#]],
+    );
+}
+
 fn check(story: &str, expected: &Expect) {
     let mut snapshot =
         Snapshot::empty(Arc::new(Bundle::default_bundle().expect("the default bundle"))).with(world());
@@ -203,14 +217,14 @@ fn world() -> Vec<Change> {
         endpoint(PRODUCTION, "production"),
         endpoint(STAGING, "staging"),
     ];
-    changes.extend(["3", "4"].map(|label| {
+    changes.extend(["3", "4", "5"].map(|label| {
         Change::Version(Arc::new(Version {
             id: version(label),
             model: FRAUD,
             label: name(label),
             digest: None,
             label_outputs: BTreeSet::new(),
-            proven: true,
+            proven: label != "5",
             quarantined: false,
         }))
     }));

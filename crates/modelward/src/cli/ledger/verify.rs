@@ -1,5 +1,7 @@
 //! `modelward ledger verify`: checks a log without trusting whoever keeps it.
 
+mod proof;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,11 +44,20 @@ pub(in crate::cli) struct Args {
     /// Also check that each entry is well-formed
     #[arg(long)]
     entries: bool,
+    /// Check one saved proof instead of a ledger: what `ledger show --json` or `ledger prove` wrote
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with_all = ["folder", "remote", "from", "entries"])]
+    proof: Option<PathBuf>,
+    /// The bytes of the entry, as `ledger show --raw` writes them, for a proof that does not hold them
+    #[arg(long, value_name = "FILE", requires = "proof")]
+    entry: Option<PathBuf>,
     #[command(flatten)]
     server: Server,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Outcome {
+    if let Some(file) = &args.proof {
+        return proof::run(context, file, args.entry.as_deref(), args.key.as_deref());
+    }
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let options = Options { from_index: args.from, threads, entries: args.entries };
     let report = if args.remote { remote(context, args, options)? } else { local(context, args, options)? };
@@ -199,6 +210,7 @@ struct Shown<'a> {
     missing: Vec<[u64; 2]>,
     findings: Vec<ShownFinding<'a>>,
     findings_omitted: u64,
+    unsigned: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -239,6 +251,9 @@ fn show(context: &Context, report: &Report) -> Outcome {
     for finding in report.findings.iter().take(FINDINGS_SHOWN) {
         terminal.line(&format!("{}: {}", clean(&finding.path), clean(&finding.problem)))?;
     }
+    for path in report.unsigned.iter().take(FINDINGS_SHOWN) {
+        terminal.note(&format!("{} reaches beyond the signed tree; nothing vouches for it", clean(path)));
+    }
     let more = report.findings.len().saturating_sub(FINDINGS_SHOWN) as u64 + report.findings_omitted;
     if more > 0 {
         terminal.note(&format!("and {more} findings more; `--json` lists up to 1000"));
@@ -267,6 +282,7 @@ fn shown(report: &Report) -> Shown<'_> {
             })
             .collect(),
         findings_omitted: report.findings_omitted,
+        unsigned: &report.unsigned,
     }
 }
 
