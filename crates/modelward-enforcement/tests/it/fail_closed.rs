@@ -41,6 +41,7 @@ async fn a_disk_that_fails_releases_no_answer_and_then_permits_nothing() -> Resu
             Some(Unavailable::LedgerFailed),
             "{fault:?}"
         );
+        assert_eq!(system.enforcer.ready(), Err(Unavailable::LedgerFailed), "{fault:?}: known at once");
 
         // From then on not even the upstream is asked, and a denial is not explained either.
         let next = system.enforcer.enforce(&who, predict(&fraud), &situation).await;
