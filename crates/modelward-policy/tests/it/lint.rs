@@ -18,7 +18,7 @@ fn a_leaf_without_a_privilege_is_named() {
     let mut sources = sources();
     let schema = sources.get_mut("schema.cedarschema").expect("a schema");
     *schema = format!("{}{lonely}", schema.trim_end().strip_suffix('}').expect("a namespace"));
-    expect![["schema.cedarschema:126:10 error ungrouped-action: the action Modelward::Action::\"lonely\" belongs to no privilege"]]
+    expect![[r#"schema.cedarschema:124:10 error ungrouped-action: the action Modelward::Action::"lonely" belongs to no privilege"#]]
         .assert_eq(&findings(sources));
 }
 
