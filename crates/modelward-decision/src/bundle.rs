@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{PolicyId, PolicySet, Schema};
 use modelward_seal::Digest;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -21,18 +21,17 @@ use crate::vocabulary::{Name, ProjectId};
 mod error;
 mod files;
 mod place;
+mod validate;
 
 pub use error::BundleError;
 pub use files::FileKind;
 pub(crate) use place::Lines;
 pub use place::Place;
+use validate::Judge;
 
 /// Policies of one bundle at most, and bytes of all its files together.
 pub const POLICIES_MAX: usize = 100_000;
 pub const BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How many hops from principal or resource a policy may look.
-const LEVEL: u32 = 2;
-
 const SCHEMA: &str = "schema.cedarschema";
 const MANIFEST: &str = "bundle.toml";
 const OBLIGATIONS: &str = "obligations.cedar";
@@ -77,11 +76,20 @@ pub enum Kind {
     Project,
 }
 
-/// Something the validator finds odd but not wrong, such as a policy that can never apply.
+/// Something the validator finds odd but not wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
     pub policy: SmolStr,
+    pub kind: WarningKind,
     pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WarningKind {
+    /// The policy can never apply.
+    Dead,
+    /// Characters that look like others, or change the direction of reading.
+    Confusable,
 }
 
 impl Bundle {
@@ -136,9 +144,9 @@ impl Bundle {
         policies.sort_by(|a, b| a.id.cmp(&b.id));
         obligations.sort_by(|a, b| a.id.cmp(&b.id));
 
-        let validator = Validator::new(schema.clone());
-        let (policy_set, mut warnings) = valid(&validator, &policies, &sources)?;
-        let (obligation_set, more) = valid(&validator, &obligations, &sources)?;
+        let judge = Judge::new(&schema, schema_text, &sources);
+        let (policy_set, mut warnings) = judge.valid(&policies)?;
+        let (obligation_set, more) = judge.valid(&obligations)?;
         warnings.extend(more);
         Ok(Self {
             digest: digest(&sources)?,
@@ -239,47 +247,6 @@ fn manifest(text: &str) -> Result<Manifest, BundleError> {
     match manifest.kind {
         Kind::Root => Ok(manifest),
         Kind::Project => Err(BundleError::Project),
-    }
-}
-
-/// The policies as a set under our own ids, strictly valid, with what the validator finds odd.
-fn valid(
-    validator: &Validator,
-    policies: &[Arc<Policy>],
-    sources: &BTreeMap<String, String>,
-) -> Result<(PolicySet, Vec<Warning>), BundleError> {
-    let set = PolicySet::from_policies(policies.iter().map(|policy| policy.cedar.clone()))
-        .map_err(|source| BundleError::Set { source: Box::new(source) })?;
-    let result = validator.validate_with_level(&set, ValidationMode::Strict, LEVEL);
-    // The validator's own order differs from run to run.
-    let first =
-        result.validation_errors().min_by_key(|error| (error.policy_id().to_string(), error.to_string()));
-    if let Some(error) = first {
-        return Err(invalid(error, policies, sources));
-    }
-    let mut warnings: Vec<Warning> = result
-        .validation_warnings()
-        .map(|warning| Warning { policy: SmolStr::new(warning.policy_id()), message: warning.to_string() })
-        .collect();
-    warnings.sort();
-    Ok((set, warnings))
-}
-
-fn invalid(
-    error: &cedar_policy::ValidationError,
-    policies: &[Arc<Policy>],
-    sources: &BTreeMap<String, String>,
-) -> BundleError {
-    let id = error.policy_id().to_string();
-    let policy = policies.iter().find(|policy| policy.id == id);
-    let file = policy.map(|policy| policy.file.to_string()).unwrap_or_default();
-    let text = sources.get(&file).map(String::as_str).unwrap_or_default();
-    let whole = || policy.map_or_else(|| Place::start(&file), |policy| policy.place(text));
-    BundleError::Invalid {
-        at: error::label(&file, text, error).unwrap_or_else(whole),
-        id,
-        message: error.to_string(),
-        hint: miette::Diagnostic::help(error).map(|help| help.to_string()),
     }
 }
 

@@ -10,6 +10,7 @@ use modelward_decision::vocabulary::{Action, Privilege};
 use crate::parts::Gate;
 use crate::{Bundle, Finding};
 
+mod confusable;
 mod dead;
 mod guardrails;
 mod shadowed;
@@ -29,8 +30,16 @@ pub struct Lint {
 }
 
 /// Every rule, in the order they are checked.
-pub const LINTS: [Lint; 7] =
-    [ungrouped::LINT, tiers::LINT, weak::LINT, unscoped::LINT, dead::LINT, shadowed::LINT, guardrails::LINT];
+pub const LINTS: [Lint; 8] = [
+    ungrouped::LINT,
+    tiers::LINT,
+    weak::LINT,
+    unscoped::LINT,
+    dead::LINT,
+    shadowed::LINT,
+    guardrails::LINT,
+    confusable::LINT,
+];
 
 /// Checks a bundle by every rule: worst first, then by place.
 pub fn check(bundle: &Bundle, gate: &Gate) -> Vec<Finding> {

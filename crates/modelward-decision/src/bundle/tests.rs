@@ -149,3 +149,47 @@ fn an_outline_says_where_each_clause_stands() {
     }
     assert_eq!(deploy.clauses.len(), 8);
 }
+
+/// Forty permits of the same actions, so that they are judged by a schema of those alone.
+fn many(body: impl Fn(u32) -> String) -> Result<Bundle, BundleError> {
+    let text: String = (0..40)
+        .map(|number| {
+            format!(
+                "@id(\"many-{number}\") @title(\"t\") @owner(\"o\")\n\
+                 permit (principal, action in Modelward::Action::\"Export\", resource) when {{ {} }};\n",
+                body(number)
+            )
+        })
+        .collect();
+    let mut sources = Bundle::default_bundle().expect("the default bundle is valid").sources().clone();
+    sources.insert("many.cedar".to_owned(), text);
+    Bundle::from_sources(sources)
+}
+
+#[test]
+fn policies_of_the_same_actions_are_judged_as_the_whole_schema_judges_them() {
+    let told =
+        |body: fn(u32) -> String| many(body).map_or_else(|error| error.message(), |_| "valid".to_owned());
+    // Export reaches versions alone, which have all of these.
+    assert_eq!(told(|_| "resource.proven && context has grant".to_owned()), "valid");
+    // Another action may stand in the body.
+    assert_eq!(told(|_| "action != Modelward::Action::\"predict\"".to_owned()), "valid");
+    assert_eq!(
+        told(|number| format!("resource.{}", if number == 7 { "approved" } else { "proven" })),
+        "policy `many-7` is not valid: for policy `many-7`, attribute `approved` on entity type \
+         `Modelward::Version` not found"
+    );
+    assert_eq!(
+        told(|number| format!(
+            "action != Modelward::Action::\"{}\"",
+            if number == 7 { "predikt" } else { "predict" }
+        )),
+        "policy `many-7` is not valid: for policy `many-7`, unrecognized action \
+         `Modelward::Action::\"predikt\"`"
+    );
+    let dead =
+        many(|number| (if number == 7 { "principal == resource" } else { "resource.proven" }).to_owned());
+    let dead: Vec<String> =
+        dead.expect("odd, and valid").warnings().iter().map(|warning| warning.policy.to_string()).collect();
+    assert_eq!(dead, ["many-7"]);
+}

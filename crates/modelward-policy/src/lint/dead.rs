@@ -1,6 +1,7 @@
 //! A policy that can never apply. For a forbid that means a guardrail somebody counts on and nobody has.
 
 use cedar_policy_core::ast::{Expr, ExprKind, Literal};
+use modelward_decision::bundle::WarningKind;
 
 use super::{Lint, Subject};
 use crate::Finding;
@@ -9,7 +10,9 @@ pub(super) const LINT: Lint = Lint { id: "dead-policy", title: "Every policy can
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for policy in &subject.policies {
-        let warning = subject.bundle.warnings().iter().find(|warning| warning.policy == policy.outline.id);
+        let mut warnings = subject.bundle.warnings().iter();
+        let warning =
+            warnings.find(|warning| warning.kind == WarningKind::Dead && warning.policy == policy.outline.id);
         let has_false = policy.body().is_some_and(|body| body.subexpressions().any(is_false_clause));
         let why = match (warning, has_false) {
             (Some(warning), _) => warning.message.clone(),

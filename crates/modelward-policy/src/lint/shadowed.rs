@@ -14,35 +14,86 @@ pub(super) const LINT: Lint =
     Lint { id: "shadowed-policy", title: "No policy says what a wider one says already", check };
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let clauses: Vec<BTreeSet<&str>> = subject
-        .policies
-        .iter()
-        .map(|policy| policy.outline.clauses.iter().map(|clause| clause.text.as_str()).collect())
-        .collect();
-    let mut holders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, set) in clauses.iter().enumerate() {
-        for clause in set {
-            holders.entry(clause).or_default().push(index);
-        }
-    }
-    let all: Vec<usize> = (0..clauses.len()).collect();
+    let scoped: Vec<Scoped<'_>> = subject.policies.iter().map(Scoped::new).collect();
+    let by_clause = index(&scoped, |policy| policy.clauses.iter().copied().collect());
+    let by_principal = index(&scoped, |policy| vec![&policy.principal]);
+    let by_resource = index(&scoped, |policy| vec![&policy.resource]);
+    let all: Vec<usize> = (0..scoped.len()).collect();
     let mut reported = BTreeSet::new();
-    for (wider, (policy, asked)) in subject.policies.iter().zip(&clauses).enumerate() {
-        // Whatever it shadows holds every clause of it, so also its rarest.
-        let rarest =
-            asked.iter().filter_map(|clause| holders.get(clause)).min_by_key(|holders| holders.len());
-        for other in rarest.unwrap_or(&all).iter().copied().filter(|other| *other != wider) {
-            let (Some(narrow), Some(its)) = (subject.policies.get(other), clauses.get(other)) else {
-                continue;
-            };
-            let twins = asked == its && covers(narrow, policy);
-            if !asked.is_subset(its) || !covers(policy, narrow) || (twins && other < wider) {
+    for (wider, wide) in scoped.iter().enumerate() {
+        // Whatever it shadows holds each of its clauses, and its bounds where it has some: the fewest are looked at.
+        let rarest = wide.clauses.iter().filter_map(|clause| by_clause.get(clause));
+        let principal = by_principal.get(&wide.principal).filter(|_| wide.principal != Bound::Any);
+        let resource = by_resource.get(&wide.resource).filter(|_| wide.resource != Bound::Any);
+        let fewest = rarest.chain(principal).chain(resource).min_by_key(|holders| holders.len());
+        for other in fewest.unwrap_or(&all).iter().copied().filter(|other| *other != wider) {
+            let Some(narrow) = scoped.get(other) else { continue };
+            if !wide.shadows(narrow) || (narrow.shadows(wide) && other < wider) {
                 continue;
             }
             if reported.insert(other) {
-                findings.push(finding(narrow, policy));
+                findings.push(finding(narrow.policy, wide.policy));
             }
         }
+    }
+}
+
+/// A policy as it is compared.
+struct Scoped<'a> {
+    policy: &'a Policy<'a>,
+    clauses: BTreeSet<&'a str>,
+    principal: Bound,
+    resource: Bound,
+}
+
+/// One side of a scope.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Bound {
+    Any,
+    /// As the scope writes it.
+    To(String),
+}
+
+fn index<'a, K: Ord>(
+    scoped: &'a [Scoped<'a>],
+    keys: impl Fn(&'a Scoped<'a>) -> Vec<K>,
+) -> BTreeMap<K, Vec<usize>> {
+    let mut index: BTreeMap<K, Vec<usize>> = BTreeMap::new();
+    for (position, policy) in scoped.iter().enumerate() {
+        for key in keys(policy) {
+            index.entry(key).or_default().push(position);
+        }
+    }
+    index
+}
+
+impl<'a> Scoped<'a> {
+    fn new(policy: &'a Policy<'a>) -> Self {
+        Self {
+            policy,
+            clauses: policy.outline.clauses.iter().map(|clause| clause.text.as_str()).collect(),
+            principal: match policy.cedar.principal_constraint() {
+                PrincipalConstraint::Any => Bound::Any,
+                bound => Bound::To(format!("{bound:?}")),
+            },
+            resource: match policy.cedar.resource_constraint() {
+                ResourceConstraint::Any => Bound::Any,
+                bound => Bound::To(format!("{bound:?}")),
+            },
+        }
+    }
+
+    /// Whether it reaches every request the other reaches, asks no more there, and does the same.
+    fn shadows(&self, other: &Self) -> bool {
+        let (wide, narrow) = (self.policy.outline, other.policy.outline);
+        let within = |wide: &Bound, narrow: &Bound| *wide == Bound::Any || wide == narrow;
+        within(&self.principal, &other.principal)
+            && within(&self.resource, &other.resource)
+            && wide.forbids == narrow.forbids
+            && wide.is_obligation_rule == narrow.is_obligation_rule
+            && wide.obligation == narrow.obligation
+            && self.clauses.is_subset(&other.clauses)
+            && action(self.policy, other.policy)
     }
 }
 
@@ -51,24 +102,6 @@ fn finding(narrow: &Policy<'_>, wide: &Policy<'_>) -> Finding {
     Finding::warning(LINT.id, format!("`{}` applies only where `{}` does too", narrow.id, wide.id))
         .at(narrow.at.clone())
         .hint(format!("remove it, or narrow `{}` at {}", wide.id, wide.at))
-}
-
-/// Whether `wide` reaches every request `narrow` reaches, and does the same there.
-fn covers(wide: &Policy<'_>, narrow: &Policy<'_>) -> bool {
-    let same = wide.outline.forbids == narrow.outline.forbids
-        && wide.outline.is_obligation_rule == narrow.outline.is_obligation_rule
-        && wide.outline.obligation == narrow.outline.obligation;
-    same && principal(wide, narrow) && resource(wide, narrow) && action(wide, narrow)
-}
-
-fn principal(wide: &Policy<'_>, narrow: &Policy<'_>) -> bool {
-    let (wide, narrow) = (wide.cedar.principal_constraint(), narrow.cedar.principal_constraint());
-    matches!(wide, PrincipalConstraint::Any) || wide == narrow
-}
-
-fn resource(wide: &Policy<'_>, narrow: &Policy<'_>) -> bool {
-    let (wide, narrow) = (wide.cedar.resource_constraint(), narrow.cedar.resource_constraint());
-    matches!(wide, ResourceConstraint::Any) || wide == narrow
 }
 
 fn action(wide: &Policy<'_>, narrow: &Policy<'_>) -> bool {

@@ -85,6 +85,14 @@ fn what_can_never_apply_and_what_changes_nothing_is_named() {
 }
 
 #[test]
+fn text_that_does_not_read_as_it_is_is_named() {
+    let policy = "@id(\"new\") @title(\"t\") @owner(\"o\") @reason(\"r\") @remedy(\"administrator\")\n\
+                  forbid (principal, action, resource) when { context.environment == \"prod\u{202e}uction\" };\n";
+    let told = findings(with("new.cedar", policy));
+    assert!(told.starts_with("new.cedar:1:1 error confusable-text: for policy `new`"), "{told}");
+}
+
+#[test]
 fn guardrails_only_forbid() {
     let permit =
         "permit (principal == Modelward::Person::\"x\", action, resource) when { context has grant };";
