@@ -2,6 +2,7 @@
 
 mod life;
 mod local;
+mod proofs;
 mod review;
 
 use std::path::{Path, PathBuf};

@@ -34,10 +34,15 @@ const BEN: (&str, &str) = ("ben", "platform");
 const EVE: (&str, &str) = ("eve", "security");
 
 /// What the change says in place of what the bundle in force says.
-const CHANGE: [(&str, &str, &str); 5] = [
+const CHANGE: [(&str, &str, &str); 6] = [
     ("guardrails.cedar", "context.session.ageSeconds <= 300", "context.session.ageSeconds <= 7200"),
     ("guardrails.cedar", "sign-in of the last five minutes", "sign-in of the last two hours"),
     ("guardrails.cedar", "sign-in from the last five minutes", "sign-in from the last two hours"),
+    (
+        "invariants/guardrails.cedar",
+        "context.session.ageSeconds <= 300",
+        "context.session.ageSeconds <= 7200",
+    ),
     ("tests/guardrails.scenario", "age 5m", "age 2h"),
     ("tests/guardrails.scenario", "age 301s", "age 7201s"),
 ];

@@ -7,10 +7,11 @@ use modelward_decision::matrix::matrix;
 use modelward_policy::gate::{self, Candidate, Report};
 use modelward_policy::handbook::{self, Material};
 use modelward_policy::parts::Reviewers;
+use modelward_policy::verdict::Proof;
 use modelward_policy::{Bundle, BundleFile, Finding, check_signatures, difference};
 
 use super::super::Context;
-use super::{read_bundle, write};
+use super::{proofs, read_bundle, write};
 use crate::exit::{Exit, Failure, Outcome};
 
 /// Check a bundle by everything a change of policy has to pass
@@ -24,6 +25,9 @@ pub(in crate::cli) struct CheckArgs {
     /// The bundle in force, to compare with
     #[arg(long, value_name = "BUNDLE")]
     active: Option<PathBuf>,
+    /// Leave out what takes a solver
+    #[arg(long)]
+    no_proofs: bool,
     /// Write the findings as SARIF 2.1.0, for code scanning
     #[arg(long, value_name = "FILE")]
     sarif: Option<PathBuf>,
@@ -44,9 +48,12 @@ pub(in crate::cli) struct BuildArgs {
     /// Where to write the file
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
+    /// Prove what the bundle promises, and let the file carry the verdicts
+    #[arg(long)]
+    prove: bool,
 }
 
-/// Check a bundle file offline: its digest, its policies, its signatures
+/// Check a bundle file offline: its digest, its policies, its signatures, and its proofs where there is a solver
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct VerifyArgs {
     /// The file
@@ -87,8 +94,18 @@ fn bundle_at(path: &Path) -> Result<(BundleFile, Arc<Bundle>), Failure> {
 pub(super) fn check(context: &Context, args: &CheckArgs) -> Outcome {
     let file = read_bundle(&args.bundle)?;
     let active = args.active.as_deref().map(bundle_at).transpose()?.map(|(_, bundle)| bundle);
-    let report =
-        gate::check(Candidate { sources: file.files(), active: active.as_ref(), verdicts: file.verdicts() });
+    // Texts that are no bundle are told with everything else that is wrong.
+    let bundle = Bundle::from_sources(file.files().clone()).ok().map(Arc::new).filter(|_| !args.no_proofs);
+    let solver = proofs::solver();
+    let proven = bundle.as_ref().map(|bundle| proofs::verdicts(bundle, solver.as_ref())).transpose()?;
+    let mut report = gate::check(Candidate {
+        sources: file.files(),
+        active: active.as_ref(),
+        verdicts: proven.as_ref().or(file.verdicts()),
+    });
+    if let (Some(active), Some(bundle)) = (&active, &bundle) {
+        report.add(proofs::changes(active, bundle, solver.as_ref())?);
+    }
     if let Some(path) = &args.sarif {
         let root = args.bundle.to_string_lossy();
         let text = report.to_sarif(&root).map_err(|error| Failure::of(Exit::Failure, &error))?;
@@ -113,7 +130,14 @@ fn show(context: &Context, report: &Report) -> Outcome {
 }
 
 pub(super) fn build(context: &Context, args: &BuildArgs) -> Outcome {
-    let (file, _) = bundle_at(&args.folder)?;
+    let (mut file, bundle) = bundle_at(&args.folder)?;
+    if args.prove {
+        let solver = proofs::solver();
+        let verdicts = proofs::verdicts(&bundle, solver.as_ref())?;
+        let held = verdicts.checks.iter().filter(|check| check.result == Proof::Holds).count();
+        context.terminal.note(&format!("{held} of {} claims hold", verdicts.checks.len()));
+        file = file.with_verdicts(verdicts);
+    }
     write(&args.output, &file.to_bytes().map_err(|error| Failure::of(Exit::Failure, &error))?)?;
     if context.terminal.json() {
         context.terminal.value(&serde_json::json!({ "digest": file.digest(), "file": args.output }))?;
@@ -125,7 +149,8 @@ pub(super) fn build(context: &Context, args: &BuildArgs) -> Outcome {
 }
 
 pub(super) fn verify(context: &Context, args: &VerifyArgs) -> Outcome {
-    let (file, _) = bundle_at(&args.bundle)?;
+    let (file, bundle) = bundle_at(&args.bundle)?;
+    let proven = proven(context, &file, &bundle)?;
     let reviewed = match &args.previous {
         None => None,
         Some(path) => {
@@ -135,7 +160,7 @@ pub(super) fn verify(context: &Context, args: &VerifyArgs) -> Outcome {
         }
     };
     if context.terminal.json() {
-        let value = serde_json::json!({ "digest": file.digest(), "reviewed": reviewed });
+        let value = serde_json::json!({ "digest": file.digest(), "reviewed": reviewed, "proven": proven });
         context.terminal.value(&value)?;
         return Ok(Exit::Ok);
     }
@@ -152,6 +177,23 @@ pub(super) fn verify(context: &Context, args: &VerifyArgs) -> Outcome {
         None => context.terminal.hint("`--previous` checks the signatures too: name the bundle it follows"),
     }
     Ok(Exit::Ok)
+}
+
+/// Whether the proofs a file carries come out again; nothing where it carries none, or nobody could tell.
+fn proven(context: &Context, file: &BundleFile, bundle: &Bundle) -> Result<Option<bool>, Failure> {
+    let Some(carried) = file.verdicts() else { return Ok(None) };
+    let Some(solver) = proofs::solver() else {
+        context
+            .terminal
+            .hint("the proofs it carries were not checked again: install cvc5 or set MODELWARD_CVC5");
+        return Ok(None);
+    };
+    let differences = proofs::recheck(carried, &proofs::verdicts(bundle, Some(&solver))?);
+    if differences.is_empty() {
+        context.terminal.note(&format!("{} verdicts came out again", carried.checks.len()));
+        return Ok(Some(carried.hold()));
+    }
+    Err(Failure::new(Exit::Failure, format!("the proofs do not come out again: {}", differences.join("; "))))
 }
 
 pub(super) fn diff(context: &Context, args: &DiffArgs) -> Outcome {
