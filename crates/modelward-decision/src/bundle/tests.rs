@@ -156,7 +156,8 @@ fn many(body: impl Fn(u32) -> String) -> Result<Bundle, BundleError> {
         .map(|number| {
             format!(
                 "@id(\"many-{number}\") @title(\"t\") @owner(\"o\")\n\
-                 permit (principal, action in Modelward::Action::\"Export\", resource) when {{ {} }};\n",
+                 permit (principal in Modelward::Group::\"{number}\", action in Modelward::Action::\"Export\", resource)\n\
+                 when {{ {} }};\n",
                 body(number)
             )
         })
@@ -192,4 +193,35 @@ fn policies_of_the_same_actions_are_judged_as_the_whole_schema_judges_them() {
     let dead: Vec<String> =
         dead.expect("odd, and valid").warnings().iter().map(|warning| warning.policy.to_string()).collect();
     assert_eq!(dead, ["many-7"]);
+}
+
+#[test]
+fn ids_that_matter_are_judged_one_by_one() {
+    let policy = |number: u32, scope: &str| {
+        format!(
+            "@id(\"own-{number}\") @title(\"t\") @owner(\"o\")\n\
+             permit (principal in {scope}, action == Modelward::Action::\"readCard\", resource) when {{ true }};\n"
+        )
+    };
+    let default = Bundle::default_bundle().expect("the default bundle is valid");
+    let bundle = |scopes: [&str; 2]| {
+        let mut sources = default.sources().clone();
+        let text = policy(0, scopes[0]) + &policy(1, scopes[1]);
+        sources.insert("own.cedar".to_owned(), text);
+        Bundle::from_sources(sources)
+    };
+    let good = "Modelward::Group::\"a\"";
+    assert!(bundle([good, "Modelward::Group::\"b\""]).expect("valid").warnings().is_empty());
+    assert!(bundle([good, "Modelward::Grupe::\"b\""]).is_err(), "a type nobody declared");
+    let dead = bundle([good, "Modelward::Dataset::\"b\""]).expect("odd, and valid");
+    assert!(!dead.warnings().is_empty());
+    assert!(
+        dead.warnings().iter().all(|warning| warning.policy == "own-1" && warning.kind == WarningKind::Dead)
+    );
+    // A Cyrillic letter that looks like a Latin one.
+    let confusable = bundle([good, "Modelward::Group::\"\u{430}b\""]).expect("odd, and valid");
+    assert_eq!(
+        confusable.warnings().iter().map(|warning| warning.kind).collect::<Vec<_>>(),
+        [WarningKind::Confusable]
+    );
 }

@@ -4,19 +4,25 @@
 //! the same actions are therefore validated together against a schema that has no others. That loses nothing: with any
 //! other action the scope does not hold, and the body is never evaluated. What such a schema refuses is judged again by the
 //! whole one, whose word counts.
+//!
+//! Nor are policies typed again that differ only in the ids of their scope, as those written out for one group or project
+//! after the other do: types are all the validator knows of an entity.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cedar_policy::{
     PolicySet, Schema, SchemaFragment, ValidationMode, ValidationResult, ValidationWarning, Validator,
 };
+use cedar_policy_core::ast;
+use cedar_policy_core::validator::{Validator as CoreValidator, ValidatorSchema};
 use serde_json::Value;
 use smol_str::SmolStr;
 
 use super::error::label;
 use super::{BundleError, Place, Warning, WarningKind};
-use crate::policy::Policy;
+use crate::policy::{Bound, Policy};
 
 /// How many hops from principal or resource a policy may look.
 const LEVEL: u32 = 2;
@@ -32,6 +38,22 @@ pub(super) struct Judge<'a> {
 
 type Policies = Vec<Arc<Policy>>;
 
+/// A policy with the one of its shape that is judged.
+type Alike = (Arc<Policy>, Arc<Policy>);
+
+/// Two policies of one shape are typed alike.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Shape {
+    principal: Side,
+    resource: Side,
+    actions: Option<Vec<String>>,
+    action_exactly: bool,
+    body: Option<String>,
+}
+
+/// The type it must be below or equal to, whether equal, and its own type.
+type Side = (Option<String>, bool, Option<String>);
+
 impl<'a> Judge<'a> {
     pub(super) fn new(schema: &Schema, schema_text: &'a str, sources: &'a BTreeMap<String, String>) -> Self {
         Self { whole: Validator::new(schema.clone()), schema_text, sources }
@@ -42,13 +64,19 @@ impl<'a> Judge<'a> {
         let mut warnings = Vec::new();
         let mut wrong = Vec::new();
         for (actions, group) in groups(policies) {
-            let set = set(&group)?;
+            let (judged, alike) = self.split(&group);
+            let set = set(&judged)?;
             let narrow = actions.and_then(|actions| self.only(&actions));
             let narrow = narrow
                 .map(|validator| validate(&validator, &set))
                 .filter(ValidationResult::validation_passed);
             let result = narrow.unwrap_or_else(|| validate(&self.whole, &set));
-            warnings.extend(result.validation_warnings().map(warning));
+            let odd: Vec<Warning> = result.validation_warnings().map(warning).collect();
+            for (policy, like) in alike {
+                let same = odd.iter().filter(|warning| warning.policy == like.id);
+                warnings.extend(same.map(|warning| Warning { policy: policy.id.clone(), ..warning.clone() }));
+            }
+            warnings.extend(odd);
             wrong.extend(result.validation_errors().cloned());
         }
         // The validator's own order differs from run to run.
@@ -59,6 +87,54 @@ impl<'a> Judge<'a> {
                 Ok((set(policies)?, warnings))
             }
         }
+    }
+
+    /// One policy of each shape, and those that are like one of them.
+    fn split(&self, policies: &[Arc<Policy>]) -> (Policies, Vec<Alike>) {
+        let mut judged = Vec::new();
+        let mut alike = Vec::new();
+        let mut known: BTreeMap<Shape, Arc<Policy>> = BTreeMap::new();
+        for policy in policies {
+            let Some(shape) = self.shape(policy) else {
+                judged.push(Arc::clone(policy));
+                continue;
+            };
+            match known.entry(shape) {
+                Entry::Occupied(like) => alike.push((Arc::clone(policy), Arc::clone(like.get()))),
+                Entry::Vacant(shape) => {
+                    shape.insert(Arc::clone(policy));
+                    judged.push(Arc::clone(policy));
+                }
+            }
+        }
+        (judged, alike)
+    }
+
+    /// All that typing a policy can depend on; nothing where the ids in its scope matter too.
+    fn shape(&self, policy: &Policy) -> Option<Shape> {
+        let core: &ast::Policy = policy.cedar.as_ref();
+        // Types and ids that are not in the schema, and ids out of a closed list.
+        let whole: &ValidatorSchema = self.whole.schema().as_ref();
+        if CoreValidator::validate_entity_types_and_literals(whole, core.template()).next().is_some() {
+            return None;
+        }
+        let bounds = [&policy.principal, &policy.resource];
+        // Ids that are not plain letters can look like others, which is worth a warning of their own.
+        let is_plain = |bound: &&Bound| bound.below.as_ref().is_none_or(|uid| uid.to_string().is_ascii());
+        if !bounds.iter().all(is_plain) {
+            return None;
+        }
+        let side = |bound: &Bound| {
+            let below = bound.below.as_ref().map(|uid| uid.entity_type().to_string());
+            (below, bound.exactly, bound.is.as_ref().map(ToString::to_string))
+        };
+        Some(Shape {
+            principal: side(&policy.principal),
+            resource: side(&policy.resource),
+            actions: policy.actions.as_ref().map(|uids| uids.iter().map(ToString::to_string).collect()),
+            action_exactly: policy.action_exactly,
+            body: policy.body.as_ref().map(ToString::to_string),
+        })
     }
 
     /// A validator that knows no other actions than these and the groups they are in.
@@ -135,5 +211,8 @@ fn warning(warning: &ValidationWarning) -> Warning {
         }
         _ => WarningKind::Confusable,
     };
-    Warning { policy: SmolStr::new(warning.policy_id()), kind, message: warning.to_string() }
+    let whole = warning.to_string();
+    let prefix = format!("for policy `{}`, ", warning.policy_id());
+    let message = whole.strip_prefix(&prefix).unwrap_or(&whole).to_owned();
+    Warning { policy: SmolStr::new(warning.policy_id()), kind, message }
 }

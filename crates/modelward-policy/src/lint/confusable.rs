@@ -14,7 +14,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         findings.push(
-            Finding::error(LINT.id, warning.message.clone())
+            Finding::error(LINT.id, format!("`{}`: {}", warning.policy, warning.message))
                 .at(policy.outline.at.clone())
                 .hint("write it in plain letters of one alphabet"),
         );

@@ -15,8 +15,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             warnings.find(|warning| warning.kind == WarningKind::Dead && warning.policy == policy.outline.id);
         let has_false = policy.body().is_some_and(|body| body.subexpressions().any(is_false_clause));
         let why = match (warning, has_false) {
-            (Some(warning), _) => warning.message.clone(),
-            (None, true) => format!("policy `{}` asks for `false`", policy.outline.id),
+            (Some(warning), _) => format!("`{}`: {}", policy.outline.id, warning.message),
+            (None, true) => format!("`{}`: it asks for `false`", policy.outline.id),
             (None, false) => continue,
         };
         findings.push(

@@ -34,7 +34,7 @@ fn statuses(report: &Report) -> String {
 fn the_default_bundle_passes() {
     expect![[r#"
         parse passed: 40 policies, strictly valid
-        lints passed: 7 rules
+        lints passed: 8 rules
         tests passed: 150 of 150 passed
         coverage passed: 243 of 243 halves of clauses seen, 0 excused
         matrix passed: 471 rows as reviewed
@@ -49,7 +49,7 @@ fn the_default_bundle_passes() {
 fn a_widened_guardrail_fails_its_test_and_shows_what_it_opens() {
     expect![[r#"
         parse passed: 40 policies, strictly valid
-        lints passed: 7 rules
+        lints passed: 8 rules
         tests failed: 149 of 150 passed
         coverage failed: 242 of 243 halves of clauses seen, 0 excused
         matrix failed: 328 rows are not as reviewed
@@ -71,7 +71,7 @@ fn a_review_reads_markdown() {
         | step | result | |
         |---|---|---|
         | parse | ✔ passed | 40 policies, strictly valid |
-        | lints | ✔ passed | 7 rules |
+        | lints | ✔ passed | 8 rules |
         | tests | ✘ **failed** | 149 of 150 passed |
         | coverage | ✘ **failed** | 242 of 243 halves of clauses seen, 0 excused |
         | matrix | ✘ **failed** | 328 rows are not as reviewed |

@@ -68,7 +68,7 @@ fn what_can_never_apply_and_what_changes_nothing_is_named() {
     check(
         "forbid (principal, action, resource) when { principal.active && false };",
         &expect![
-            "new.cedar:1:1 error dead-policy: for policy `new`, policy is impossible: the policy expression evaluates to false for all valid requests"
+            "new.cedar:1:1 error dead-policy: `new`: policy is impossible: the policy expression evaluates to false for all valid requests"
         ],
     );
     check(
@@ -89,7 +89,7 @@ fn text_that_does_not_read_as_it_is_is_named() {
     let policy = "@id(\"new\") @title(\"t\") @owner(\"o\") @reason(\"r\") @remedy(\"administrator\")\n\
                   forbid (principal, action, resource) when { context.environment == \"prod\u{202e}uction\" };\n";
     let told = findings(with("new.cedar", policy));
-    assert!(told.starts_with("new.cedar:1:1 error confusable-text: for policy `new`"), "{told}");
+    assert!(told.starts_with("new.cedar:1:1 error confusable-text: `new`: "), "{told}");
 }
 
 #[test]
