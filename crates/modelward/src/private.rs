@@ -101,7 +101,8 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), PrivateError> {
     file.write_all(content).map_err(failed("write", &draft))?;
     file.sync_all().map_err(failed("flush", &draft))?;
     fs::rename(&draft, path).map_err(failed("rename to", path))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    // A bare name has an empty parent: the folder one is in.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("flush", folder))
 }
 

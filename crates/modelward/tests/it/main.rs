@@ -9,6 +9,7 @@ mod demo;
 mod disk;
 mod installation;
 mod kill;
+mod policy;
 mod proof;
 mod reference;
 mod serving;
