@@ -14,6 +14,9 @@ pub mod grant;
 pub mod inventory;
 pub mod matrix;
 pub mod obligation;
+pub mod reach;
+pub mod replay;
+pub mod smallest;
 pub mod snapshot;
 pub mod vocabulary;
 
@@ -32,4 +35,6 @@ pub use decision::{Citation, Decision, Outcome, Remedy, Request};
 pub use explain::{Trace, explain};
 pub use grant::Grant;
 pub use obligation::Obligation;
+pub use remedy::{ENDED_GRANTS_TOLD, may_know_of};
+pub use smallest::{Counterfactual, FactChange, Smallest, smallest, smallest_told};
 pub use snapshot::{Change, EpochScope, Removed, Snapshot};
