@@ -82,7 +82,7 @@ impl Finding {
 }
 
 /// The sensitive fields asked for that a request of their own would be allowed to see.
-fn held_fields(snapshot: &Snapshot, request: &Request) -> Vec<Field> {
+pub(crate) fn held_fields(snapshot: &Snapshot, request: &Request) -> Vec<Field> {
     let allowed = |field: &Field| {
         let ask = Ask { fields: BTreeSet::from([*field]), ..request.facts.ask.clone() };
         let own = Request { action: field.action(), ..request.clone() };
@@ -119,11 +119,11 @@ pub(crate) struct Trial {
 }
 
 /// What some policies said under one context.
-#[derive(Default)]
-struct Said {
-    forbids: Vec<Arc<Policy>>,
-    erring_forbids: Vec<Arc<Policy>>,
-    permits: Vec<Arc<Policy>>,
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) forbids: Vec<Arc<Policy>>,
+    pub(crate) erring_forbids: Vec<Arc<Policy>>,
+    pub(crate) permits: Vec<Arc<Policy>>,
 }
 
 /// One grant under which everything says yes.
@@ -201,7 +201,7 @@ impl Trial {
         Some(circumstances::with_grant(&self.base, record, circumstances::window_open(grant, self.now)))
     }
 
-    fn run(&self, policies: &[Arc<Policy>], context: Context) -> Said {
+    pub(crate) fn run(&self, policies: &[Arc<Policy>], context: Context) -> Said {
         let evaluator = self.evaluator(context);
         let mut said = Said::default();
         for policy in policies {
@@ -217,7 +217,7 @@ impl Trial {
     }
 
     /// What the permits and the obligation rules ask together.
-    fn obligations(
+    pub(crate) fn obligations(
         &self,
         permits: &[Arc<Policy>],
         context: Context,
@@ -248,7 +248,8 @@ impl Trial {
     }
 }
 
-enum Unmet {
+#[derive(Debug)]
+pub(crate) enum Unmet {
     Errs(Arc<Policy>),
     Conflict,
 }

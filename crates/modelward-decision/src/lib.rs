@@ -17,6 +17,9 @@ pub mod obligation;
 pub mod observe;
 pub mod outline;
 pub mod plain;
+pub mod reach;
+pub mod replay;
+pub mod smallest;
 pub mod snapshot;
 pub mod vocabulary;
 
@@ -25,7 +28,6 @@ mod circumstances;
 mod decide;
 mod index;
 mod policy;
-mod reach;
 mod remedy;
 mod slice;
 
@@ -36,4 +38,6 @@ pub use decision::{Citation, Decision, Outcome, Remedy, Request};
 pub use explain::{Trace, explain};
 pub use grant::Grant;
 pub use obligation::Obligation;
+pub use remedy::{ENDED_GRANTS_TOLD, may_know_of};
+pub use smallest::{Counterfactual, FactChange, Smallest, smallest, smallest_told};
 pub use snapshot::{Change, EpochScope, Removed, Snapshot};

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use smol_str::SmolStr;
 
 use crate::decide::{COVERING_MAX, Finding, of_privilege};
@@ -154,6 +155,17 @@ fn remedy(
     }
 }
 
+/// Grants that ended longer ago than this are no longer spoken of.
+///
+/// It bounds what a state must remember for its denials to be said again word by word.
+pub const ENDED_GRANTS_TOLD: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Whether the caller holds, or lately held, anything on the resource, and so may know that it exists.
+pub fn may_know_of(snapshot: &Snapshot, request: &Request) -> bool {
+    let governed = snapshot.governed(request.principal);
+    Holdings::find(governed.as_ref().unwrap_or(snapshot), request).may_know_of(request)
+}
+
 /// The caller's grants on the resource, of every privilege, live or not.
 struct Holdings {
     grants: Vec<Arc<Grant>>,
@@ -169,12 +181,12 @@ impl Holdings {
             environment: request.facts.environment.clone(),
         };
         let Some(slice) = snapshot.cache().slice(snapshot, key) else { return Self { grants: Vec::new() } };
-        Self {
-            grants: Privilege::ALL
-                .into_iter()
-                .flat_map(|each| of_privilege(snapshot, &slice, each))
-                .collect(),
-        }
+        let told = |grant: &Arc<Grant>| {
+            grant.not_after.checked_add(ENDED_GRANTS_TOLD).is_ok_and(|until| request.facts.now < until)
+                || request.facts.now < grant.not_after
+        };
+        let of_each = |each| of_privilege(snapshot, &slice, each);
+        Self { grants: Privilege::ALL.into_iter().flat_map(of_each).filter(told).collect() }
     }
 
     /// The platform is no secret; of anything else only those may know who hold something on it.

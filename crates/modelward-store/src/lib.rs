@@ -9,6 +9,7 @@
 //! Start at [`Store`] and [`change::StateChange`]; [`direction`] says what narrows and what widens.
 
 mod backup;
+mod between;
 mod commit;
 mod database;
 mod entity;

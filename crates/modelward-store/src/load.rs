@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use modelward_decision::vocabulary::ModelId;
-use modelward_decision::{Change, EpochScope, Snapshot};
+use modelward_decision::{Change, ENDED_GRANTS_TOLD, EpochScope, Snapshot};
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Thing};
 
@@ -33,8 +33,9 @@ pub struct Loaded {
     pub since: Option<Timestamp>,
 }
 
-/// Grants that ended longer ago than this are not loaded: they only serve to say "ended at" in a denial.
-pub const ENDED_GRANTS_SHOWN: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Grants that ended longer ago than this are not loaded: they only serve to say "ended at" in a denial. A day more than
+/// denials speak of, so that one made just before a revision came into force can be made again on it.
+pub const ENDED_GRANTS_SHOWN: SignedDuration = SignedDuration::from_hours(ENDED_GRANTS_TOLD.as_hours() + 24);
 
 /// Epochs of sessions are loaded this long: no session and no token of one lives longer.
 pub const SESSION_EPOCHS_KEPT: SignedDuration = SignedDuration::from_hours(24);

@@ -11,7 +11,9 @@ use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
 use super::*;
 use crate::index::{Side, Sides};
 
+mod replay;
 mod scenarios;
+mod smallest;
 mod world;
 
 use world::{Rng, World};

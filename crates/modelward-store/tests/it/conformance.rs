@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
+use modelward_decision::inventory::Model;
 use modelward_decision::vocabulary::{
     Binding, Classification, GranteeRef, PersonId, PrincipalRef, ScopeRef, SessionId,
 };
@@ -73,6 +74,7 @@ promises![
     a_widening_never_overtakes_a_later_narrowing,
     whatever_the_order_the_last_commit_wins,
     what_is_published_is_what_is_stored,
+    from_any_revision_to_any_later_one,
     what_is_read_is_of_one_revision,
     names_are_unique_now_and_later,
     references_lead_somewhere,
@@ -304,6 +306,32 @@ async fn what_is_published_is_what_is_stored(place: &Place) {
     let again = Process::start(place).await;
     assert_eq!(dump(&again.published), dump(&process.published));
     assert_eq!(again.published.revision(), process.published.revision());
+}
+
+async fn from_any_revision_to_any_later_one(place: &Place) {
+    let store = furnished(place).await;
+    let renamed = Model { name: name("fraud-2"), quarantined: true, ..model() };
+    let steps: [Vec<StateChange>; 6] = [
+        vec![give(grant(90)), give(grant(91))],
+        vec![put(Thing::Model(renamed)), StateChange::Revoke(grant_id(90))],
+        vec![StateChange::Remove(Removed::Endpoint(id(70)))],
+        vec![put(Thing::Person(person(9, "nina"))), give(grant(92))],
+        vec![put(Thing::Endpoint(endpoint())), put(Thing::Model(model()))],
+        vec![StateChange::Revoke(grant_id(91)), StateChange::Revoke(grant_id(92))],
+    ];
+    for (number, changes) in (0..).zip(steps) {
+        store.commit(commit(NEXT + u128::from(number), changes)).await.unwrap();
+        store.ledgered(event(NEXT + u128::from(number)), number + 1, noon()).await.unwrap();
+    }
+    let last = now(&store).await.revision();
+    for from in 0..last {
+        for to in from..=last {
+            let then = snapshot(&store, Moment::Revision(from)).await;
+            let carried = then.with(store.changes_between(from, to).await.unwrap());
+            let read = snapshot(&store, Moment::Revision(to)).await;
+            assert_eq!(dump(&carried), dump(&read), "from {from} to {to}");
+        }
+    }
 }
 
 /// Each commit revokes one grant and bumps one epoch, so in every state there ever was their numbers add up.

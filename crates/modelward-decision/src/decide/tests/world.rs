@@ -29,19 +29,19 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    pub(super) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+    pub(super) fn pick<T: Clone>(&mut self, from: &[T]) -> T {
         from[usize::try_from(self.below(from.len() as u64)).expect("small")].clone()
     }
 
-    fn some<T: Clone + Ord>(&mut self, from: &[T], percent: u64) -> BTreeSet<T> {
+    pub(super) fn some<T: Clone + Ord>(&mut self, from: &[T], percent: u64) -> BTreeSet<T> {
         from.iter().filter(|_| self.chance(percent)).cloned().collect()
     }
 }
