@@ -14,6 +14,7 @@ pub mod grant;
 pub mod inventory;
 pub mod matrix;
 pub mod obligation;
+pub mod search;
 pub mod snapshot;
 pub mod vocabulary;
 

@@ -126,9 +126,9 @@ fn entity(uid: &EntityUID, attributes: Vec<(&'static str, Value)>, above: HashSe
 }
 
 /// A principal with the closure of its groups.
-struct Holder {
+pub(crate) struct Holder {
     principal: PrincipalRef,
-    groups: BTreeSet<GroupId>,
+    pub(crate) groups: BTreeSet<GroupId>,
     active: bool,
     clearance: Classification,
     owner_active: Option<bool>,
@@ -138,7 +138,7 @@ struct Holder {
 const GROUPS_MAX: usize = 1_024;
 
 impl Holder {
-    fn find(snapshot: &Snapshot, principal: PrincipalRef) -> Option<Self> {
+    pub(crate) fn find(snapshot: &Snapshot, principal: PrincipalRef) -> Option<Self> {
         let (direct, active, clearance, owner_active) = match principal {
             PrincipalRef::Person(id) => {
                 let person = snapshot.person(id)?;
@@ -165,7 +165,7 @@ impl Holder {
         Some(Self { principal, groups, active, clearance, owner_active })
     }
 
-    fn grantees(&self) -> impl Iterator<Item = GranteeRef> {
+    pub(crate) fn grantees(&self) -> impl Iterator<Item = GranteeRef> {
         std::iter::once(self.principal.as_grantee()).chain(self.groups.iter().copied().map(GranteeRef::Group))
     }
 
@@ -180,15 +180,15 @@ impl Holder {
 }
 
 /// A resource with every scope it stands in.
-struct Thing {
-    scopes: Vec<ScopeRef>,
+pub(crate) struct Thing {
+    pub(crate) scopes: Vec<ScopeRef>,
     attributes: Vec<(&'static str, Value)>,
     model: Option<ModelId>,
     endpoint: Option<Value>,
 }
 
 impl Thing {
-    fn find(snapshot: &Snapshot, resource: ResourceRef, via: Option<EndpointId>) -> Option<Self> {
+    pub(crate) fn find(snapshot: &Snapshot, resource: ResourceRef, via: Option<EndpointId>) -> Option<Self> {
         let mut scopes = vec![resource.as_scope()];
         let mut attributes = Vec::new();
         let mut model = None;
