@@ -19,6 +19,7 @@ pub mod outline;
 pub mod plain;
 pub mod reach;
 pub mod replay;
+pub mod search;
 pub mod smallest;
 pub mod snapshot;
 pub mod vocabulary;

@@ -142,7 +142,7 @@ pub(crate) fn grantees_of(snapshot: &Snapshot, principal: PrincipalRef) -> Optio
 /// A principal with the closure of its groups.
 pub(crate) struct Holder {
     principal: PrincipalRef,
-    groups: BTreeSet<GroupId>,
+    pub(crate) groups: BTreeSet<GroupId>,
     active: bool,
     clearance: Classification,
     owner_active: Option<bool>,

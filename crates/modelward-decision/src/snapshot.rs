@@ -3,6 +3,8 @@
 //! A snapshot is made from the one before by a list of changes. Maps share structure, so one changed grant among a
 //! million costs microseconds and readers never wait.
 
+pub(crate) mod kin;
+
 use std::sync::Arc;
 
 use imbl::GenericHashMap;
@@ -86,6 +88,7 @@ pub struct Snapshot {
     endpoints: Table<EndpointId, Endpoint>,
     datasets: Table<DatasetId, Dataset>,
     grants: GrantIndex,
+    kin: kin::Kin,
     epochs: Map<EpochScope, u64>,
     /// What was derived from all but grants and epochs, kept until one of those changes.
     cache: Arc<Cache>,
@@ -140,6 +143,7 @@ impl Snapshot {
             endpoints: Table::default(),
             datasets: Table::default(),
             grants: GrantIndex::default(),
+            kin: kin::Kin::default(),
             epochs: Map::default(),
             cache: Arc::new(Cache::new()),
             trial: None,
@@ -168,6 +172,9 @@ impl Snapshot {
     }
 
     fn make(&mut self, change: Change) {
+        let mut kin = std::mem::take(&mut self.kin);
+        kin.note(self, &change);
+        self.kin = kin;
         match change {
             Change::Person(person) => self.people.insert(person.id, person.name.clone(), person),
             Change::Machine(machine) => self.machines.insert(machine.id, machine.name.clone(), machine),
@@ -196,8 +203,13 @@ impl Snapshot {
             Change::Endpoint(endpoint) => self.endpoints.insert(endpoint.id, endpoint.name.clone(), endpoint),
             Change::Dataset(dataset) => self.datasets.insert(dataset.id, dataset.name.clone(), dataset),
             Change::Remove(removed) => self.remove(removed),
-            Change::Grant(grant) => self.grants.insert(grant),
-            Change::Revoke(id) => self.grants.remove(id),
+            Change::Grant(grant) => {
+                // The same grant can come back between other leaves.
+                self.revoke(grant.id);
+                self.kin.join(&grant);
+                self.grants.insert(grant);
+            }
+            Change::Revoke(id) => self.revoke(id),
             Change::Bump(scope) => {
                 let epoch = self.epoch(scope).saturating_add(1);
                 self.epochs.insert(scope, epoch);
@@ -227,6 +239,15 @@ impl Snapshot {
             Removed::Endpoint(id) => self.endpoints.remove(id, |endpoint| &endpoint.name),
             Removed::Dataset(id) => self.datasets.remove(id, |dataset| &dataset.name),
             Removed::Group(id) => self.groups.remove(id, |group| &group.name),
+        }
+    }
+
+    fn revoke(&mut self, id: GrantId) {
+        let Some(grant) = self.grants.by_id.get(&id) else { return };
+        let leaves = (grant.grantee.bits(), grant.scope.bits());
+        self.grants.remove(id);
+        if !self.grants.by_leaves.contains_key(&leaves) {
+            self.kin.part(leaves);
         }
     }
 
@@ -290,6 +311,10 @@ impl Snapshot {
             Some(Few::One(grant)) => std::slice::from_ref(grant),
             Some(Few::Many(grants)) => grants,
         }
+    }
+
+    pub(crate) const fn kin(&self) -> &kin::Kin {
+        &self.kin
     }
 
     pub fn version(&self, id: VersionId) -> Option<&Arc<Version>> {
@@ -440,8 +465,8 @@ macro_rules! named {
 named!(Person, Machine, Group, Project, Model, Endpoint, Dataset);
 
 impl GrantIndex {
+    /// The grant must not be in already.
     fn insert(&mut self, grant: Arc<Grant>) {
-        self.remove(grant.id);
         let leaves = (grant.grantee.bits(), grant.scope.bits());
         let few = match self.by_leaves.get(&leaves) {
             None => Few::One(Arc::clone(&grant)),

@@ -83,6 +83,24 @@ impl ObligationKind {
         }
     }
 
+    /// The word in the vocabulary of obligations, without its figures.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::StripFields => "strip",
+            Self::Round => "round",
+            Self::TopK => "top-k",
+            Self::LabelOnly => "label-only",
+            Self::MaskColumns => "mask",
+            Self::RowFilter => "row-filter",
+            Self::MinimumCohort => "cohort",
+            Self::AnswerBytes => "answer-bytes",
+            Self::Rate => "rate",
+            Self::StepUp => "step-up",
+            Self::Watermark => "watermark",
+            Self::Notify => "notify",
+        }
+    }
+
     /// What the obligation asks for, in a sentence: "… is not possible here".
     pub(crate) const fn in_words(self) -> &'static str {
         match self {

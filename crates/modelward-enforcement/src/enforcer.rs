@@ -4,21 +4,23 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use jiff::Timestamp;
-use modelward_decision::vocabulary::{DecisionId, Facts, GrantId, PrincipalRef, Privilege};
+use modelward_decision::vocabulary::{
+    Binding, DecisionId, Facts, GrantId, PrincipalRef, Privilege, SessionFacts,
+};
 use modelward_decision::{Decision, Obligation, Outcome, Request, Snapshot, compare, decide};
 use modelward_identity::Authenticated;
 use modelward_ledger::LedgerSink;
 use modelward_seal::source::{Clock, Ids};
 use tokio::time::Instant;
 
-use crate::capability::Capabilities;
+use crate::capability::{Capabilities, ObligationKind};
 use crate::chain::{ByClass, Decided, Durable, Permit, Recording, Verdict};
 use crate::core::{Core, NOT_FAILING};
 use crate::denial::{Denial, NoPermit, Reason, Unavailable};
 use crate::entry;
 use crate::flood::{self, Flood};
 use crate::observer::Observer;
-use crate::operation::{Operation, ReleaseClass, Situation};
+use crate::operation::{Operation, ReleaseClass, Situation, Way};
 use crate::rate::Rates;
 use crate::rejection::Rejection;
 use crate::reservations::Reservations;
@@ -122,31 +124,36 @@ impl Enforcer {
         operation: Operation<P>,
         situation: &Situation,
     ) -> Decided<P> {
-        let Operation { action, resource, release, ask, trace, payload } = operation;
         let now = self.core.clock.now();
-        let facts = Facts {
-            now,
-            environment: situation.environment.clone(),
-            endpoint: situation.endpoint,
-            session: Arc::clone(who.session()),
-            device: situation.device.clone(),
-            network: situation.network.clone(),
-            place: situation.place.clone(),
-            risk: situation.risk.clone(),
-            ask,
-        };
-        let request = Request { principal: who.principal(), action, resource, facts };
+        let request = request(who, &operation, situation, now);
+        let Operation { release, way, trace, payload, .. } = operation;
         Decided {
             core: Arc::clone(&self.core),
             class: release,
-            verdict: self.verdict(who, request, now),
+            verdict: self.verdict(who, request, way, now),
             peer: situation.peer.clone(),
             trace,
             payload,
         }
     }
 
-    fn verdict(&self, who: &Authenticated, request: Request, now: Timestamp) -> Verdict {
+    /// The decision on an operation, if it would be allowed on this state. Neither recorded nor reserved: it only shapes
+    /// lists.
+    pub fn weigh<P>(
+        &self,
+        snapshot: &Snapshot,
+        who: &Authenticated,
+        operation: &Operation<P>,
+        situation: &Situation,
+    ) -> Option<Decision> {
+        let now = self.core.clock.now();
+        let request = request(who, operation, situation, now);
+        let decision = decide(snapshot, &request, DecisionId::from_bits(0));
+        let objection = self.objection(&decision, &request, operation.way, snapshot, now);
+        objection.is_none().then_some(decision)
+    }
+
+    fn verdict(&self, who: &Authenticated, request: Request, way: Way, now: Timestamp) -> Verdict {
         if !self.core.snapshots.is_open() {
             return Verdict::Unavailable(Unavailable::Snapshot);
         }
@@ -159,7 +166,7 @@ impl Enforcer {
             }
             None => self.ask(&snapshot, &request, id),
         };
-        match self.objection(&decision, &request, &snapshot, now) {
+        match self.objection(&decision, &request, way, &snapshot, now) {
             Some(reason) => Verdict::Denied(Box::new((Denial::new(decision, reason), request))),
             None => Verdict::Allowed(Standing::new(who, request, decision, &snapshot)),
         }
@@ -181,6 +188,7 @@ impl Enforcer {
         &self,
         decision: &Decision,
         request: &Request,
+        way: Way,
         snapshot: &Snapshot,
         now: Timestamp,
     ) -> Option<Reason> {
@@ -194,7 +202,29 @@ impl Enforcer {
         if let Some(kind) = self.capabilities.missing(&decision.obligations) {
             return Some(Reason::Capability(kind));
         }
+        if way != Way::Here
+            && let Some(kind) = self.beyond_reach(decision, request, snapshot)
+        {
+            return Some(Reason::Capability(kind));
+        }
         decision.obligations.iter().find_map(|obligation| step_up_missing(obligation, request, now))
+    }
+
+    /// What would have to be done to an answer we never see: bytes counted against a grant, and parts left out that
+    /// were asked for and are not held.
+    fn beyond_reach(
+        &self,
+        decision: &Decision,
+        request: &Request,
+        snapshot: &Snapshot,
+    ) -> Option<ObligationKind> {
+        let grant = decision.grant.and_then(|id| snapshot.grant(id));
+        if grant.is_some_and(|grant| grant.conditions.max_bytes.is_some()) {
+            return Some(ObligationKind::AnswerBytes);
+        }
+        let is_held = request.facts.ask.fields.is_subset(&decision.held_fields);
+        (!is_held && !self.capabilities.can_do(ObligationKind::StripFields))
+            .then_some(ObligationKind::StripFields)
     }
 
     /// The whole way to a permit. What must be durable first is waited for.
@@ -265,6 +295,43 @@ impl Record {
             Self::Durable(durable) => Ok(durable),
             Self::Recording(recording) => recording.durable().await,
         }
+    }
+}
+
+/// The question to the decision point.
+fn request<P>(
+    who: &Authenticated,
+    operation: &Operation<P>,
+    situation: &Situation,
+    now: Timestamp,
+) -> Request {
+    let (principal, session) = match operation.way {
+        Way::Here | Way::Elsewhere => (who.principal(), Arc::clone(who.session())),
+        Way::About(subject) => (subject, Arc::new(unproven(who.session()))),
+    };
+    let facts = Facts {
+        now,
+        environment: situation.environment.clone(),
+        endpoint: situation.endpoint,
+        session,
+        device: situation.device.clone(),
+        network: situation.network.clone(),
+        place: situation.place.clone(),
+        risk: situation.risk.clone(),
+        ask: operation.ask.clone(),
+    };
+    Request { principal, action: operation.action, resource: operation.resource, facts }
+}
+
+/// The session of somebody who is only spoken of. The caller's own credential bounds what can be asked with it.
+fn unproven(of_caller: &SessionFacts) -> SessionFacts {
+    SessionFacts {
+        id: of_caller.id,
+        strength: 0,
+        methods: Vec::new(),
+        authenticated_at: Timestamp::UNIX_EPOCH,
+        binding: Binding::None,
+        scope: of_caller.scope.clone(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use modelward_decision::vocabulary::{
-    Action, Ask, DeviceFacts, EndpointId, Fact, Name, Privilege, ResourceRef,
+    Action, Ask, DeviceFacts, EndpointId, Fact, Name, PrincipalRef, Privilege, ResourceRef,
 };
 use modelward_seal::Digest;
 use modelward_seal::canonical::INTEGER_MAX;
@@ -17,8 +17,20 @@ pub struct Operation<P> {
     pub(crate) resource: ResourceRef,
     pub(crate) release: ReleaseClass,
     pub(crate) ask: Ask,
+    pub(crate) way: Way,
     pub(crate) trace: Trace,
     pub(crate) payload: P,
+}
+
+/// Who is decided about, and who carries it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The caller, by us.
+    Here,
+    /// The caller, by somebody who asks us first: what leaves then does not pass us.
+    Elsewhere,
+    /// Somebody else than the caller, who proved nothing to us; carried out by whoever asks.
+    About(PrincipalRef),
 }
 
 /// What of a request goes into its entry beside the decision.
@@ -80,6 +92,7 @@ impl<P> Operation<P> {
             resource,
             release: ReleaseClass::R0,
             ask: Ask::default(),
+            way: Way::Here,
             trace: Trace { request, summary: Summary::default() },
             payload,
         }
@@ -100,6 +113,25 @@ impl<P> Operation<P> {
         // A bound beyond what canonical JSON can hold is no bound; it must not keep the request from being recorded.
         let bytes = ask.bytes.map(|bytes| bytes.min(INTEGER_MAX));
         self.ask = Ask { bytes, ..ask };
+        self
+    }
+
+    /// Carried out by another enforcement point, which asks us first and then acts on its own.
+    ///
+    /// What it lets out is not seen here, so that no grant with a budget of bytes can allow it.
+    #[must_use]
+    pub const fn elsewhere(mut self) -> Self {
+        self.way = Way::Elsewhere;
+        self
+    }
+
+    /// As [`elsewhere`](Self::elsewhere), and about the rights of somebody else than the caller.
+    ///
+    /// That somebody proved nothing here: the decision sees a session of no strength, bound to nothing, and of the
+    /// scope that the caller's own credential has.
+    #[must_use]
+    pub const fn about(mut self, subject: PrincipalRef) -> Self {
+        self.way = Way::About(subject);
         self
     }
 

@@ -88,8 +88,14 @@ impl Standing {
         credential_end(&self.0.who, snapshot, now)
             .or_else(|| (now >= self.0.ends_at).then_some(self.0.ends_by))
             .or_else(|| self.grant_end(snapshot))
-            .or_else(|| (!is_active(snapshot, self.0.who.principal())).then_some(End::Deactivated))
+            .or_else(|| (!self.is_active(snapshot)).then_some(End::Deactivated))
             .or_else(|| self.is_quarantined(snapshot).then_some(End::Quarantined))
+    }
+
+    /// Whether whoever asked and whoever is decided about, mostly one and the same, are active.
+    fn is_active(&self, snapshot: &Snapshot) -> bool {
+        let (asker, subject) = (self.0.who.principal(), self.0.request.principal);
+        is_active(snapshot, asker) && (asker == subject || is_active(snapshot, subject))
     }
 
     fn grant_end(&self, snapshot: &Snapshot) -> Option<End> {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use modelward_enforcement::{Durable, End, Ending, Gate, Status, StreamGuard};
 use tokio::time::{Instant, Sleep, sleep};
@@ -21,6 +22,8 @@ use crate::upstream;
 #[derive(Debug)]
 pub(crate) enum Body {
     Whole(Option<Bytes>),
+    /// With trailers, as gRPC ends its answers.
+    Trailed(Option<Bytes>, Option<HeaderMap>),
     Events(Box<Events>),
 }
 
@@ -211,6 +214,10 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let next = match self.get_mut() {
             Self::Whole(whole) => Poll::Ready(whole.take()),
+            Self::Trailed(whole @ Some(_), _) => Poll::Ready(whole.take()),
+            Self::Trailed(None, trailers) => {
+                return Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
+            }
             Self::Events(events) => events.poll_next(context),
         };
         next.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
@@ -219,6 +226,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(whole) => whole.is_none(),
+            Self::Trailed(whole, trailers) => whole.is_none() && trailers.is_none(),
             Self::Events(events) => events.is_over,
         }
     }
@@ -229,7 +237,7 @@ impl http_body::Body for Body {
                 let length = whole.as_ref().map_or(0, Bytes::len);
                 SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
             }
-            Self::Events(_) => SizeHint::default(),
+            Self::Trailed(..) | Self::Events(_) => SizeHint::default(),
         }
     }
 }

@@ -10,7 +10,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use modelward_decision::vocabulary::{Name, NameError};
-use modelward_enforcement::{Capabilities, Enforcer, ObligationKind, Peer, Rejection, RejectionKind};
+use modelward_enforcement::{
+    Capabilities, Enforcer, ObligationKind, Peer, Rejection, RejectionKind, Situation,
+};
 use modelward_identity::token::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::GatewayConfig;
 use crate::observe::Observer;
+use crate::pdp::{self, Point, Points};
 use crate::phases;
 use crate::tls::Tls;
 use crate::upstream::Upstreams;
@@ -50,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) observer: Arc<dyn Observer>,
     /// The value of facts nobody states.
     pub(crate) unknown: Name,
+    /// The environment of what is reached through no endpoint.
+    pub(crate) control: Name,
     /// Cancelled once the gateway takes no new connections.
     pub(crate) draining: CancellationToken,
 }
@@ -75,6 +80,7 @@ impl Gateway {
             upstreams,
             observer,
             unknown: Name::new("unknown")?,
+            control: Name::new(Situation::CONTROL)?,
             draining: CancellationToken::new(),
         })))
     }
@@ -87,13 +93,40 @@ impl Gateway {
     /// Serves one listener until `stop` is ready, then lets requests under way come to their end, within the time the
     /// limits give them.
     pub async fn serve(&self, listener: TcpListener, tls: Option<Tls>, stop: impl Future<Output = ()>) {
+        self.open(Door::Models, listener, tls, stop).await;
+        self.0.draining.cancel();
+    }
+
+    /// Serves one listener to another kind of enforcement point, in the same way.
+    pub async fn serve_point(
+        &self,
+        point: Point,
+        points: &Points,
+        listener: TcpListener,
+        tls: Option<Tls>,
+        stop: impl Future<Output = ()>,
+    ) {
+        self.open(Door::Point(point, points.clone()), listener, tls, stop).await;
+    }
+
+    async fn open(
+        &self,
+        door: Door,
+        listener: TcpListener,
+        tls: Option<Tls>,
+        stop: impl Future<Output = ()>,
+    ) {
+        let draining = match door {
+            Door::Models => self.0.draining.clone(),
+            Door::Point(..) => CancellationToken::new(),
+        };
         let limits = &self.0.config.limits;
         let places = Arc::new(Semaphore::new(limits.connections));
         let graceful = GracefulShutdown::new();
         let mut stop = std::pin::pin!(stop);
         let watched = Arc::clone(&self.0);
         let mut health = std::pin::pin!(async move { watched.upstreams.watch().await });
-        let mut is_watching = true;
+        let mut is_watching = matches!(door, Door::Models);
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -118,6 +151,8 @@ impl Gateway {
             };
             let connection = Connection {
                 shared: Arc::clone(&self.0),
+                door: door.clone(),
+                draining: draining.clone(),
                 watcher: graceful.watcher(),
                 peer,
                 open: limits.connections.saturating_sub(places.available_permits()),
@@ -126,16 +161,25 @@ impl Gateway {
             drop(tokio::spawn(connection.serve(stream, tls.clone())));
         }
         drop(listener);
-        self.0.draining.cancel();
+        draining.cancel();
         if timeout(limits.drain, graceful.shutdown()).await.is_err() {
             tracing::warn!("requests were still under way when the time to drain was over");
         }
     }
 }
 
+/// What is behind a listener.
+#[derive(Debug, Clone)]
+enum Door {
+    Models,
+    Point(Point, Points),
+}
+
 /// One accepted connection.
 struct Connection {
     shared: Arc<Shared>,
+    door: Door,
+    draining: CancellationToken,
     watcher: Watcher,
     peer: SocketAddr,
     open: usize,
@@ -153,7 +197,7 @@ impl Connection {
         let Some(tls) = tls else {
             let is_h2 = tokio::select! {
                 is_h2 = timeout(limits.head, begins_as_h2(&stream)) => is_h2,
-                () = self.shared.draining.cancelled() => return,
+                () = self.draining.cancelled() => return,
             };
             let Ok(Ok(is_h2)) = is_h2 else { return };
             return self.speak(stream, is_h2).await;
@@ -170,13 +214,18 @@ impl Connection {
     }
 
     async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, is_h2: bool) {
-        let Self { shared, watcher, peer, open: _, _place } = self;
+        let Self { shared, door, draining: _, watcher, peer, open: _, _place } = self;
         let limits = &shared.config.limits;
         let peer = peer.ip();
         let served = Arc::clone(&shared);
         let service = service_fn(move |request| {
-            let shared = Arc::clone(&served);
-            async move { Ok::<_, Infallible>(phases::serve(&shared, peer, request).await) }
+            let (shared, door) = (Arc::clone(&served), door.clone());
+            async move {
+                Ok::<_, Infallible>(match door {
+                    Door::Models => phases::serve(&shared, peer, request).await,
+                    Door::Point(point, points) => pdp::serve(&shared, &points, point, peer, request).await,
+                })
+            }
         });
         let io = TokioIo::new(stream);
         let result = if is_h2 {

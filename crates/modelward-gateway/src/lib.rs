@@ -7,6 +7,8 @@
 //! Deliberately absent: SQL, workflow, policy editing, and any way to forward without a permit or to answer without a
 //! disclosure: both are made by `modelward-enforcement` alone.
 //!
+//! Other enforcement points are answered beside it ([`pdp`]): from the same snapshot, into the same ledger.
+//!
 //! Start at [`Gateway::serve`], then the phases of a request in `phases.rs`; [`routes::markdown`] renders the tables.
 
 mod answer;
@@ -17,6 +19,7 @@ mod gateway;
 mod json;
 mod local;
 mod observe;
+pub mod pdp;
 mod phases;
 mod recognise;
 mod refusal;

@@ -169,7 +169,11 @@ async fn phases(
 }
 
 /// The token that says who asks.
-fn identify(shared: &Shared, head: &Head<'_>, snapshot: &Snapshot) -> Result<Authenticated, Refusal> {
+pub(crate) fn identify(
+    shared: &Shared,
+    head: &Head<'_>,
+    snapshot: &Snapshot,
+) -> Result<Authenticated, Refusal> {
     let presented = head.credential()?;
     let now = shared.enforcer.now();
     shared.verifier.verify(presented.reveal().as_bytes(), snapshot, now).map_err(|why| {
@@ -496,7 +500,7 @@ fn ending(status: Status, trail: &Trail) -> Ending {
 }
 
 /// Why enforcement gave no permit, in the caller's words.
-fn no_permit(no: &NoPermit, knows: bool) -> Refusal {
+pub(crate) fn no_permit(no: &NoPermit, knows: bool) -> Refusal {
     use modelward_enforcement::Reason as Why;
     let denial = match no {
         NoPermit::Denied(denial) => denial,
@@ -612,7 +616,7 @@ impl Trail {
 }
 
 impl Reason {
-    const fn rejection(self) -> RejectionKind {
+    pub(crate) const fn rejection(self) -> RejectionKind {
         match self {
             Self::Unauthenticated | Self::StepUp => RejectionKind::Unauthenticated,
             Self::UnknownRoute | Self::DeniedRoute | Self::UnknownModel => RejectionKind::Unmapped,

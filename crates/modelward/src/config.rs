@@ -3,6 +3,8 @@
 //! [`settings`] is the list of all keys; this file says what they mean together.
 
 mod form;
+mod listener;
+mod points;
 mod problem;
 mod read;
 mod reference;
@@ -16,7 +18,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ use secrecy::SecretString;
 pub use form::{
     ByteSize, Count, Form, HttpUrl, LogFormat, Origin as LedgerOrigin, PrivilegeFile, Raw, VariableName,
 };
+pub use listener::{Listener, TlsFiles};
+pub use points::{Asserted, Caller, Points};
 pub use problem::{ConfigError, Place, Problem};
 pub use read::{CLIENT_VARIABLES, Effective, Origin};
 pub use reference::reference;
@@ -47,6 +50,7 @@ pub struct Config {
     pub control: Listener,
     pub gateway: Listener,
     pub gateway_bounds: GatewayBounds,
+    pub points: Points,
     /// Ranges with the segment they make up; the longest match wins.
     pub networks: Vec<(IpNet, Name)>,
     pub upstreams: BTreeMap<Name, Upstream>,
@@ -55,20 +59,6 @@ pub struct Config {
     pub issuer_name: Name,
     pub drain_timeout: Duration,
     pub telemetry: Telemetry,
-}
-
-/// An address the process serves on.
-#[derive(Debug, Clone)]
-pub struct Listener {
-    pub listen: SocketAddr,
-    external_url: Option<HttpUrl>,
-    pub tls: Option<TlsFiles>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
 }
 
 /// A model server behind the gateway.
@@ -193,9 +183,10 @@ impl Config {
     /// `None` if anything is missing or wrong; the problems say what.
     fn build(from: &Effective, folder: &Path, problems: &mut Vec<Problem>) -> Option<Self> {
         let data_dir = noted(from.find(&settings::DATA_DIR), problems);
-        let control = Listener::build(from, &CONTROL, folder, problems);
-        let gateway = Listener::build(from, &GATEWAY, folder, problems);
+        let control = Listener::build(from, &listener::CONTROL, folder, problems);
+        let gateway = Listener::build(from, &listener::GATEWAY, folder, problems);
         let gateway_bounds = noted(GatewayBounds::build(from), problems);
+        let points = Points::build(from, folder, problems);
         let networks = networks(from, problems);
         let upstreams = upstreams(from, folder, problems);
         let origin = noted(from.value(&settings::LEDGER_ORIGIN), problems);
@@ -208,6 +199,7 @@ impl Config {
             control: control?,
             gateway: gateway?,
             gateway_bounds: gateway_bounds?,
+            points: points?,
             networks,
             upstreams,
             ledger: Ledger { origin: origin?, segment_size: segment_size? },
@@ -215,105 +207,6 @@ impl Config {
             drain_timeout: drain_timeout?,
             telemetry: telemetry?,
         })
-    }
-}
-
-/// The settings of one listener.
-struct ListenerSettings {
-    listen: &'static Setting<SocketAddr>,
-    external_url: &'static Setting<HttpUrl>,
-    certificate: &'static Setting<PathBuf>,
-    key: &'static Setting<PathBuf>,
-    danger_plain: &'static Setting<bool>,
-}
-
-static CONTROL: ListenerSettings = ListenerSettings {
-    listen: &settings::CONTROL_LISTEN,
-    external_url: &settings::CONTROL_EXTERNAL_URL,
-    certificate: &settings::CONTROL_TLS_CERTIFICATE,
-    key: &settings::CONTROL_TLS_KEY,
-    danger_plain: &settings::CONTROL_DANGER_PLAIN,
-};
-
-static GATEWAY: ListenerSettings = ListenerSettings {
-    listen: &settings::GATEWAY_LISTEN,
-    external_url: &settings::GATEWAY_EXTERNAL_URL,
-    certificate: &settings::GATEWAY_TLS_CERTIFICATE,
-    key: &settings::GATEWAY_TLS_KEY,
-    danger_plain: &settings::GATEWAY_DANGER_PLAIN,
-};
-
-impl Listener {
-    fn build(
-        from: &Effective,
-        settings: &ListenerSettings,
-        folder: &Path,
-        problems: &mut Vec<Problem>,
-    ) -> Option<Self> {
-        let listen = noted(from.value(settings.listen), problems)?;
-        let external_url = noted(from.find(settings.external_url), problems)?;
-        let certificate = noted(from.find(settings.certificate), problems)?;
-        let key = noted(from.find(settings.key), problems)?;
-        let danger_plain = noted(from.value(settings.danger_plain), problems)?;
-        let tls = match (certificate, key) {
-            (None, None) => None,
-            (Some(certificate), Some(key)) => {
-                Some(TlsFiles { certificate: folder.join(certificate), key: folder.join(key) })
-            }
-            (Some(_), None) => {
-                problems.push(missing_half(from, settings.certificate, settings.key));
-                None
-            }
-            (None, Some(_)) => {
-                problems.push(missing_half(from, settings.key, settings.certificate));
-                None
-            }
-        };
-        if tls.is_none() && !listen.ip().is_loopback() && !danger_plain {
-            problems.push(Problem {
-                message: format!("`{}` is beyond loopback and has no TLS", settings.listen.path),
-                place: from.place(settings.listen, None),
-                hint: Some(format!(
-                    "set `{}` and `{}`, or, behind a proxy that encrypts, `{} = true`",
-                    settings.certificate.path, settings.key.path, settings.danger_plain.path
-                )),
-            });
-        }
-        if listen.ip().is_unspecified() && external_url.is_none() {
-            problems.push(Problem {
-                message: format!(
-                    "`{}` names every address, so nobody can tell its URL",
-                    settings.listen.path
-                ),
-                place: from.place(settings.listen, None),
-                hint: Some(format!("set `{}`", settings.external_url.path)),
-            });
-        }
-        if let Some(url) = external_url.as_ref().filter(|url| url.uri().path() != "/") {
-            problems.push(Problem {
-                message: format!("`{}` has the path `{}`", settings.external_url.path, url.uri().path()),
-                place: from.place(settings.external_url, None),
-                hint: Some("name scheme, host and port only".to_owned()),
-            });
-        }
-        Some(Self { listen, external_url, tls })
-    }
-
-    /// How others name this listener, once it is bound.
-    pub fn url(&self, bound: SocketAddr) -> String {
-        match &self.external_url {
-            Some(url) => url.origin(),
-            None if self.tls.is_some() => format!("https://{bound}"),
-            None => format!("http://{bound}"),
-        }
-    }
-}
-
-fn missing_half<A, B>(from: &Effective, have: &Setting<A>, lack: &Setting<B>) -> Problem {
-    Problem {
-        message: format!("`{}` is set but `{}` is not", have.path, lack.path),
-        place: from.place(have, None),
-        hint: Some("TLS needs the certificate chain and its private key".to_owned()),
     }
 }
 

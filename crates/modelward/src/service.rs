@@ -1,17 +1,20 @@
 //! The whole system in one process: both planes on one ledger, one state and one clock.
 
+mod points;
 mod reload;
 mod watch;
 mod well;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use modelward_decision::vocabulary::Name;
 use modelward_enforcement::{Observer, Unobserved};
+use modelward_gateway::pdp::Point;
 use modelward_gateway::{Bounds, Gateway, GatewayConfig, Limits, Segments};
 use modelward_seal::source::Clock as _;
 use modelward_server::wire::Invited;
@@ -38,6 +41,8 @@ pub struct Service {
     pub control: SocketAddr,
     /// Where the gateway listens.
     pub gateway: SocketAddr,
+    /// Where other enforcement points ask, if anywhere.
+    pub points: Vec<(Point, SocketAddr)>,
     /// How others name the two.
     pub control_url: String,
     pub gateway_url: String,
@@ -65,6 +70,14 @@ pub enum ServiceError {
     Certificate(#[from] CertificateError),
     #[error(transparent)]
     Upstream(#[from] UpstreamSetupError),
+    #[error("failed to read the secret of a caller from `{}`", path.display())]
+    Secret {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the secret in `{}` is shorter than 32 or longer than 1024 bytes", path.display())]
+    SecretLength { path: PathBuf },
     #[error(transparent)]
     Keys(#[from] KeyError),
     #[error("the token keys cannot be used")]
@@ -94,6 +107,8 @@ impl Service {
         let (control_listener, control) = bind("control plane", config.control.listen).await?;
         let (gateway_listener, gateway) = bind("gateway", config.gateway.listen).await?;
         let (control_url, gateway_url) = (config.control.url(control), config.gateway.url(gateway));
+        let doors = points::Doors::open(config).await?;
+        let points = doors.addresses();
 
         let house = House::open(config).await?;
         let metrics = Arc::new(Metrics::new());
@@ -113,7 +128,7 @@ impl Service {
         let stop = CancellationToken::new();
         let well = well::Well::new(&plane, &house, metrics, stop.clone());
         let reload = Reload::new(
-            [control_certificate.as_ref(), gateway_certificate.as_ref()],
+            [&control_certificate, &gateway_certificate].into_iter().flatten().chain(doors.certificates()),
             credentials,
             data_plane.clone(),
         );
@@ -129,6 +144,7 @@ impl Service {
             config.drain_timeout,
             stop.clone(),
         ));
+        doors.serve(&data_plane, &mut tasks, &stop);
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(async move { data_plane.serve(gateway_listener, gateway_tls, stopped).await });
         tasks.spawn(reload.clone().watch(stop.clone()));
@@ -136,7 +152,19 @@ impl Service {
         tasks.spawn(clock::keep_mark(Arc::clone(&house.clock), stop.clone().cancelled_owned()));
         tracing::info!(control = control_url, gateway = gateway_url, "ready");
         let drain = config.drain_timeout;
-        Ok(Self { control, gateway, control_url, gateway_url, plane, reload, house, stop, tasks, drain })
+        Ok(Self {
+            control,
+            gateway,
+            points,
+            control_url,
+            gateway_url,
+            plane,
+            reload,
+            house,
+            stop,
+            tasks,
+            drain,
+        })
     }
 
     /// Ends when a part of the system ends that should not.

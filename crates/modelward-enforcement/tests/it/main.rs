@@ -1,3 +1,4 @@
+mod about;
 mod build;
 mod chain;
 mod checks;

@@ -18,7 +18,7 @@ pub(crate) struct Bound {
 /// The served model of that name; where a version is named, the one that is in that version.
 ///
 /// Several models of one public name can stand behind an endpoint, each in another version.
-pub(super) fn model(
+pub(crate) fn model(
     snapshot: &Snapshot,
     endpoint: &Arc<Endpoint>,
     name: &str,

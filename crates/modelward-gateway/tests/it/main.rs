@@ -8,6 +8,7 @@
 
 mod disclosing;
 mod failing;
+mod points;
 mod recognising;
 mod rig;
 mod rows;

@@ -1,16 +1,18 @@
 //! A gateway on a port of its own, with people, models and an upstream that remembers what it was sent.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use modelward_decision::Change;
 use modelward_decision::inventory::{Endpoint, OnSensitiveAsk, Protocol, Served, Target};
-use modelward_decision::vocabulary::{EndpointId, Field, Name, PersonId, Privilege, ScopeRef};
+use modelward_decision::vocabulary::{EndpointId, Field, Name, PersonId, PrincipalRef, Privilege, ScopeRef};
+use modelward_gateway::pdp::{Point, Points, PointsConfig};
 use modelward_gateway::upstream::{Address, Credential, Credentials, Timeouts, UpstreamConfig};
 use modelward_gateway::{Gateway, GatewayConfig, Observation, Observer, Parts, Upstreams};
 use modelward_identity::token::{Ask, Issuer, KeySet, Profile, SigningKey, Standing, Verifier};
-use modelward_identity::{Models, Rights};
+use modelward_identity::{Models, Rights, Strength};
 use modelward_testkit::{Deployed, System, World, name};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +28,8 @@ pub(crate) struct Rig {
     pub(crate) upstream: Upstream,
     pub(crate) gateway: SocketAddr,
     pub(crate) seen: Arc<Seen>,
+    /// Where other enforcement points ask, if the setup has any.
+    pub(crate) points: BTreeMap<Point, SocketAddr>,
     issuer: Issuer,
     stop: Option<oneshot::Sender<()>>,
     served: Option<tokio::task::JoinHandle<()>>,
@@ -72,6 +76,7 @@ pub(crate) struct Setup {
     pub(crate) first: Vec<String>,
     pub(crate) tls: Option<modelward_gateway::Tls>,
     pub(crate) world: Build,
+    pub(crate) points: Option<PointsConfig>,
 }
 
 impl Default for Setup {
@@ -83,6 +88,7 @@ impl Default for Setup {
             first: Vec::new(),
             tls: None,
             world: Box::new(|_, _| ()),
+            points: None,
         }
     }
 }
@@ -140,7 +146,7 @@ impl Rig {
     }
 
     pub(crate) async fn with(setup: Setup) -> Self {
-        let Setup { config, timeouts, on_sensitive_ask, first, tls, world: more } = setup;
+        let Setup { config, timeouts, on_sensitive_ask, first, tls, world: more, points } = setup;
         let (system, people) = System::start(|world| {
             let people = people(world);
             more(world, &people);
@@ -186,6 +192,10 @@ impl Rig {
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let points = match points {
+            Some(config) => serve_points(&gateway, config).await,
+            None => BTreeMap::new(),
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
             let stopped = async move { drop(stopped.await) };
@@ -197,6 +207,7 @@ impl Rig {
             upstream,
             gateway: address,
             seen,
+            points,
             issuer,
             stop: Some(stop),
             served: Some(served),
@@ -210,8 +221,12 @@ impl Rig {
     }
 
     pub(crate) fn token_for(&self, person: PersonId, rights: Rights) -> String {
+        self.token_as(PrincipalRef::Person(person), rights)
+    }
+
+    pub(crate) fn token_as(&self, principal: PrincipalRef, rights: Rights) -> String {
         use modelward_seal::source::Clock as _;
-        let who = self.system.sign_in(person).unwrap();
+        let who = self.system.sign_in_as(principal, Strength::TwoFactors).unwrap();
         let ask = Ask { profile: Profile::Access, rights, client: name("test"), ttl: None };
         let snapshot = self.system.publisher.latest();
         let now = self.system.clock.now();
@@ -254,6 +269,21 @@ impl Rig {
     pub(crate) fn tell_to_stop(&mut self) {
         drop(self.stop.take());
     }
+}
+
+/// One listener for each kind of enforcement point, until the test ends.
+async fn serve_points(gateway: &Gateway, config: PointsConfig) -> BTreeMap<Point, SocketAddr> {
+    let points = Points::new(config);
+    let mut addresses = BTreeMap::new();
+    for point in [Point::AuthZen, Point::ExtAuthz, Point::ForwardAuth] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        addresses.insert(point, listener.local_addr().unwrap());
+        let (gateway, points) = (gateway.clone(), points.clone());
+        tokio::spawn(async move {
+            gateway.serve_point(point, &points, listener, None, std::future::pending()).await;
+        });
+    }
+    addresses
 }
 
 /// Nothing here waits for time to pass; what has not happened by then never will.

@@ -51,7 +51,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
 
 fn failure(error: &ServiceError) -> Failure {
     let exit = match error {
-        ServiceError::Certificate(_) | ServiceError::Upstream(_) | ServiceError::Listen { .. } => Exit::Usage,
+        ServiceError::Certificate(_)
+        | ServiceError::Upstream(_)
+        | ServiceError::Secret { .. }
+        | ServiceError::SecretLength { .. }
+        | ServiceError::Listen { .. } => Exit::Usage,
         ServiceError::House(HouseError::Missing { .. } | HouseError::OtherOrigin { .. }) => Exit::Usage,
         ServiceError::House(_)
         | ServiceError::Keys(_)

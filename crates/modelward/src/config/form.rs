@@ -10,6 +10,9 @@ use http::HeaderName;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use modelward_decision::vocabulary::{Name, Privilege};
+use modelward_gateway::pdp::CallerPrincipal;
+
+use super::points::{Able, Asserted};
 
 /// A value as TOML has it, before anybody knows what it means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +67,9 @@ text_form! {
     LogFormat, "`auto`, `human` or `json`", |text| text.parse();
     VariableName, "name of an environment variable", |text| text.parse();
     PrivilegeFile, "privilege and path such as `inference-sensitive=secrets/sensitive`", |text| text.parse();
+    CallerPrincipal, "`user:NAME` or `machine:NAME`", |text| text.parse().map_err(|_| "is neither `user:NAME` nor `machine:NAME`".to_owned());
+    Able, "obligation such as `round`", |text| text.parse();
+    Asserted, "`network` or `device`", |text| text.parse();
     Origin, "scheme-less URL such as `audit.example.org/modelward`", |text| text.parse();
 }
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use http::HeaderName;
 use modelward_decision::vocabulary::Name;
+use modelward_gateway::pdp::CallerPrincipal;
 
 use super::form::{ByteSize, Count, HttpUrl, LogFormat, Origin, PrivilegeFile, VariableName};
+use super::points::{Able, Asserted};
 use super::setting::{AnySetting, Default, Setting};
 use Default::{Absent, Required, Text};
 
@@ -75,6 +77,58 @@ settings! {
     GATEWAY_TOKENS: Count<1, 10_000_000> = "gateway.tokens", Text("65536");
     /// Alternatives per token one request may ask for (`top_logprobs`).
     GATEWAY_ALTERNATIVES: Count<1, 1000> = "gateway.alternatives", Text("20");
+
+    /// Address of the AuthZEN Authorization API, where other enforcement points ask for decisions.
+    AUTHZEN_LISTEN: SocketAddr = "authzen.listen", Absent("off");
+    /// How callers name it: scheme, host and port. It is the identity of the decision point in the metadata.
+    AUTHZEN_EXTERNAL_URL: HttpUrl = "authzen.external_url", Absent("made from the address listened on");
+    /// Certificate chain in PEM. The file is read again when it changes and on SIGHUP.
+    AUTHZEN_TLS_CERTIFICATE: PathBuf = "authzen.tls.certificate", Absent("no TLS; loopback only");
+    /// Private key in PEM.
+    AUTHZEN_TLS_KEY: PathBuf = "authzen.tls.key", Absent("no TLS; loopback only");
+    /// Listens beyond loopback in plain text: tokens and decisions can be read on the way.
+    AUTHZEN_DANGER_PLAIN: bool = "authzen.danger_listen_beyond_loopback_without_tls", Text("false");
+    /// Answers carry what the drafts on obligations and access requests add. Without, a decision that obliges to anything is a denial, because nobody could be told.
+    AUTHZEN_DRAFTS: bool = "authzen.draft_profiles", Text("false");
+    /// Where people ask for access; denials name it when `authzen.draft_profiles` is on.
+    AUTHZEN_ACCESS_REQUEST_URL: HttpUrl = "authzen.access_request_url", Absent("denials name no address");
+
+    /// Address of the external authorization service that Envoy asks over gRPC.
+    EXT_AUTHZ_LISTEN: SocketAddr = "ext_authz.listen", Absent("off");
+    /// Certificate chain in PEM. The file is read again when it changes and on SIGHUP.
+    EXT_AUTHZ_TLS_CERTIFICATE: PathBuf = "ext_authz.tls.certificate", Absent("no TLS; loopback only");
+    /// Private key in PEM.
+    EXT_AUTHZ_TLS_KEY: PathBuf = "ext_authz.tls.key", Absent("no TLS; loopback only");
+    /// Listens beyond loopback in plain text: tokens and decisions can be read on the way.
+    EXT_AUTHZ_DANGER_PLAIN: bool = "ext_authz.danger_listen_beyond_loopback_without_tls", Text("false");
+
+    /// Address of the forward authentication that nginx and Traefik ask over HTTP.
+    FORWARD_AUTH_LISTEN: SocketAddr = "forward_auth.listen", Absent("off");
+    /// Certificate chain in PEM. The file is read again when it changes and on SIGHUP.
+    FORWARD_AUTH_TLS_CERTIFICATE: PathBuf = "forward_auth.tls.certificate", Absent("no TLS; loopback only");
+    /// Private key in PEM.
+    FORWARD_AUTH_TLS_KEY: PathBuf = "forward_auth.tls.key", Absent("no TLS; loopback only");
+    /// Listens beyond loopback in plain text: tokens and decisions can be read on the way.
+    FORWARD_AUTH_DANGER_PLAIN: bool = "forward_auth.danger_listen_beyond_loopback_without_tls", Text("false");
+
+    /// Who the caller is: a principal of the inventory, such as `machine:edge`. At the AuthZEN API it shows an access token of its own.
+    CALLER_PRINCIPAL: CallerPrincipal = "callers.*.principal", Required;
+    /// The caller may ask about everybody.
+    CALLER_ALL_SUBJECTS: bool = "callers.*.all_subjects", Text("false");
+    /// Groups whose members the caller may ask about.
+    CALLER_SUBJECT_GROUPS: Vec<Name> = "callers.*.subject_groups", Absent("nobody");
+    /// The caller may ask about everything, the platform and all endpoints included.
+    CALLER_ALL_PROJECTS: bool = "callers.*.all_projects", Text("false");
+    /// Projects the caller may ask about.
+    CALLER_PROJECTS: Vec<Name> = "callers.*.projects", Absent("nothing");
+    /// Obligations the caller can do, out of `strip`, `round`, `top-k`, `label-only`, `mask`, `row-filter`, `cohort`, `answer-bytes`, `watermark` and `notify`. A decision that needs another is a denial.
+    CALLER_OBLIGATIONS: Vec<Able> = "callers.*.obligations", Absent("none");
+    /// What the caller may give its word for: `network`, `device`. It counts as claimed, never as proved.
+    CALLER_ASSERTS: Vec<Asserted> = "callers.*.asserts", Absent("nothing");
+    /// The endpoint the caller stands in front of. A proxy without one is asked for paths that begin with the endpoint's name, as at the gateway.
+    CALLER_ENDPOINT: Name = "callers.*.endpoint", Absent("none");
+    /// File with the secret a proxy shows in `x-modelward-proxy-secret`, 32 bytes at least. Read at the start.
+    CALLER_SECRET_FILE: PathBuf = "callers.*.secret_file", Absent("the caller is no proxy");
 
     /// Name of the segment a peer address falls in, keyed by CIDR range. The longest matching range wins; an address in no range is in the segment `unknown`.
     NETWORKS: Name = "networks.*", Absent("every address is in the segment `unknown`");

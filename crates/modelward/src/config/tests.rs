@@ -208,3 +208,29 @@ fn text_that_is_no_toml_is_shown_where_it_breaks() {
         "#]],
     );
 }
+
+#[test]
+fn other_enforcement_points_are_off_unless_they_have_an_address() {
+    let points = load("", &[]).unwrap().config.points;
+    assert!(points.authzen.is_none() && points.ext_authz.is_none() && points.forward_auth.is_none());
+    let text = "[authzen]\nlisten = '127.0.0.1:0'\n[callers.edge]\nprincipal = 'machine:edge'\n\
+                subject_groups = ['staff']\nobligations = ['strip', 'round']\nasserts = ['network']\n";
+    let points = load(text, &[]).unwrap().config.points;
+    assert!(points.authzen.is_some() && points.ext_authz.is_none());
+    let (_, edge) = points.callers.first_key_value().unwrap();
+    assert_eq!(edge.principal.to_string(), "machine:edge");
+    assert_eq!(edge.projects, modelward_gateway::pdp::Reach::Named([].into()), "nothing unless said");
+}
+
+#[test]
+fn a_caller_that_is_wrong_refuses_to_start() {
+    check(
+        "[forward_auth]\nlisten = '0.0.0.0:7072'\n\
+         [callers.a]\nprincipal = 'edge'\n\
+         [callers.b]\nall_subjects = true\n\
+         [callers.c]\nprincipal = 'user:ana'\nall_projects = true\nprojects = ['x']\nobligations = ['fly']\n\
+         [callers.d]\nprincipal = 'machine:m'\n[callers.e]\nprincipal = 'machine:m'\n",
+        &[],
+        &expect![[""]],
+    );
+}

@@ -25,12 +25,12 @@ struct Inner {
 }
 
 impl Reload {
-    pub(super) fn new(
-        certificates: [Option<&Arc<Certificate>>; 2],
+    pub(super) fn new<'c>(
+        certificates: impl Iterator<Item = &'c Arc<Certificate>>,
         credentials: CredentialFiles,
         gateway: Gateway,
     ) -> Self {
-        let certificates = certificates.into_iter().flatten().map(Arc::clone).collect();
+        let certificates = certificates.map(Arc::clone).collect();
         Self(Arc::new(Inner { certificates, credentials, gateway }))
     }
 
