@@ -89,7 +89,6 @@ async fn start(ask: SocketAddr, models: SocketAddr) -> Option<Nginx> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[expect(clippy::print_stderr, reason = "whoever runs the tests should know what did not run")]
 async fn nginx_lets_through_what_is_allowed_and_nothing_else() {
     let desk = Desk::open().await;
     let Some(nginx) = start(desk.rig.points[&Point::ForwardAuth], desk.rig.upstream.address).await else {
