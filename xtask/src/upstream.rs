@@ -38,7 +38,7 @@ pub struct Mode {
     pub pace_us: u64,
 }
 
-const LABEL: &str = r#"{"model_name":"breast-cancer","model_version":"2","outputs":[{"name":"label","shape":[1,1],"datatype":"BYTES","data":["benign"]}]}"#;
+const LABEL: &str = r#"{"model_name":"breast-cancer","model_version":"1","outputs":[{"name":"label","shape":[1,1],"datatype":"BYTES","data":["benign"]}]}"#;
 const METADATA: &str = r#"{"name":"breast-cancer","versions":["1","2"],"platform":"bench","inputs":[{"name":"measurements","datatype":"FP64","shape":[-1,30]}],"outputs":[{"name":"label","datatype":"BYTES","shape":[-1,1]}]}"#;
 const READY: &str = r#"{"live":true,"ready":true}"#;
 const MODELS: &str = r#"{"object":"list","data":[{"id":"ward-notes","object":"model","created":1767225600,"owned_by":"bench"}]}"#;

@@ -31,7 +31,7 @@ use modelward_store::{Moment, StateChange, Store, StoreError};
 use serde::Serialize;
 
 use crate::caller::Caller;
-use crate::figures::Figures;
+use crate::figures::{Counting, Figures};
 use crate::keeper::Keeper;
 use crate::policies::Policies;
 use crate::problem::Problem;
@@ -138,6 +138,13 @@ impl ControlPlane {
             softlocks.restore(key, lock);
         }
         let publisher = Publisher::new(Arc::new(snapshot), Arc::clone(&clock));
+        let figures = Arc::new(Figures::default());
+        let (reader, looking) = (ledger.reader(), Arc::clone(&figures));
+        if let Err(error) = tokio::task::spawn_blocking(move || looking.look_back(&reader)).await {
+            tracing::warn!(%error, "the figures of the last hour begin anew");
+        }
+        let observer: Arc<dyn Observer> =
+            Arc::new(Counting { figures: Arc::clone(&figures), clock: Arc::clone(&clock), inner: observer });
         let enforcer = Enforcer::start(modelward_enforcement::Parts {
             snapshots: publisher.subscribe(),
             ledger: ledger.sink(),
@@ -159,7 +166,7 @@ impl ControlPlane {
             settings,
             passwords: Arc::new(Passwords::new()),
             softlocks: Mutex::new(softlocks),
-            figures: Arc::new(Figures::default()),
+            figures,
             policies,
             enforcer,
             publisher,

@@ -1,11 +1,16 @@
-//! Figures operators look at, counted from the ledger as it grows: what was decided in the last hour, and why not.
+//! Figures operators look at, counted as enforcement tells of them: what was decided in the last hour, and why not.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use modelward_decision::Outcome;
+use modelward_decision::vocabulary::Action;
+use modelward_enforcement::{End, Observer, Reason, Unavailable};
+use modelward_ledger::LedgerReader;
 use modelward_ledger::entry::{Entry, Kind, Verdict};
+use modelward_seal::source::Clock;
 use tokio::sync::watch;
 
 use crate::control::ControlPlane;
@@ -71,34 +76,57 @@ impl Figures {
         self.size.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn count(&self, entry: &Entry) {
-        let (allowed, denied, reason) = match (entry.kind, entry.decision) {
-            (Kind::Decision, Some(Verdict::Allow)) => (1, 0, None),
-            (Kind::Decision, Some(Verdict::Deny | Verdict::Error)) => (0, 1, entry.outcome.clone()),
-            (Kind::DenialAggregate, _) => {
-                let count = entry.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or(1);
-                (0, count, Some("flood".to_owned()))
-            }
-            _ => return,
-        };
-        let number = entry.t.div_euclid(60_000_000);
-        let mut counted = self.counted();
-        let minutes = &mut counted.minutes;
-        if minutes.back().is_none_or(|minute| minute.number < number) {
-            minutes.push_back(Minute { number, ..Minute::default() });
-            while minutes.front().is_some_and(|minute| minute.number <= number - MINUTES) {
-                minutes.pop_front();
+    /// Counts what the ledger holds of before the start, so that the last hour is not empty then. To be called before
+    /// anything is decided.
+    pub(crate) fn look_back(&self, reader: &LedgerReader) {
+        let size = reader.position().size;
+        let mut next = size.saturating_sub(LOOK_BACK);
+        while next < size {
+            match reader.range(next, ENTRIES_AT_ONCE) {
+                Ok(entries) if !entries.is_empty() => {
+                    for (index, entry) in entries {
+                        self.count_entry(&entry);
+                        next = index + 1;
+                    }
+                }
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "the ledger could not be read for figures");
+                    return;
+                }
             }
         }
-        // Entries stand in the order of the log, so a time that went back counts into the newest minute.
-        if let Some(minute) = minutes.back_mut() {
-            minute.allowed += allowed;
-            minute.denied += denied;
-            if let Some(reason) = reason
-                && (minute.reasons.len() < REASONS_KEPT || minute.reasons.contains_key(&reason))
-            {
-                *minute.reasons.entry(reason).or_default() += denied;
+    }
+
+    fn count_entry(&self, entry: &Entry) {
+        let minute = entry.t.div_euclid(60_000_000);
+        match (entry.kind, entry.decision) {
+            (Kind::Decision, Some(Verdict::Allow)) => self.allowed(minute),
+            (Kind::Decision, Some(Verdict::Deny | Verdict::Error)) => {
+                self.denied(minute, 1, entry.outcome.as_deref().unwrap_or_default());
             }
+            (Kind::DenialAggregate, _) => {
+                let count = entry.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or(1);
+                self.denied(minute, count, "flood");
+            }
+            _ => {}
+        }
+    }
+
+    fn allowed(&self, minute: i64) {
+        if let Some(minute) = self.counted().minute(minute) {
+            minute.allowed += 1;
+        }
+    }
+
+    fn denied(&self, minute: i64, count: u64, reason: &str) {
+        let mut counted = self.counted();
+        let Some(minute) = counted.minute(minute) else { return };
+        minute.denied += count;
+        if let Some(known) = minute.reasons.get_mut(reason) {
+            *known += count;
+        } else if minute.reasons.len() < REASONS_KEPT {
+            minute.reasons.insert(reason.to_owned(), count);
         }
     }
 
@@ -128,39 +156,89 @@ impl Figures {
     }
 }
 
-/// Starts the task that counts entries as they come. It ends with the control plane.
-pub(crate) fn follow(plane: &Arc<ControlPlane>) {
+impl Counted {
+    /// The minute with this number, or the newest where time went back.
+    fn minute(&mut self, number: i64) -> Option<&mut Minute> {
+        if self.minutes.back().is_none_or(|minute| minute.number < number) {
+            self.minutes.push_back(Minute { number, ..Minute::default() });
+            while self.minutes.front().is_some_and(|minute| minute.number <= number - MINUTES) {
+                self.minutes.pop_front();
+            }
+        }
+        self.minutes.back_mut()
+    }
+}
+
+/// Counts what enforcement tells, and passes it on. Reading every entry back from the ledger would cost more than making
+/// it did.
+#[derive(Debug)]
+pub(crate) struct Counting {
+    pub(crate) figures: Arc<Figures>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) inner: Arc<dyn Observer>,
+}
+
+impl Counting {
+    fn minute(&self) -> i64 {
+        self.clock.now().as_second().div_euclid(60)
+    }
+}
+
+impl Observer for Counting {
+    fn decided(&self, action: Action, outcome: Outcome, took: Duration) {
+        self.inner.decided(action, outcome, took);
+    }
+
+    fn compared(&self, action: Action, agrees: bool) {
+        self.inner.compared(action, agrees);
+    }
+
+    fn denied(&self, action: Action, outcome: Outcome, reason: Reason) {
+        self.figures.denied(self.minute(), 1, outcome.as_str());
+        self.inner.denied(action, outcome, reason);
+    }
+
+    fn rejected(&self, protocol: &str) {
+        self.inner.rejected(protocol);
+    }
+
+    fn unavailable(&self, why: Unavailable) {
+        self.inner.unavailable(why);
+    }
+
+    fn recorded(&self, took: Duration) {
+        self.figures.allowed(self.minute());
+        self.inner.recorded(took);
+    }
+
+    fn disclosed(&self, action: Action) {
+        self.inner.disclosed(action);
+    }
+
+    fn unaudited_release(&self) {
+        self.inner.unaudited_release();
+    }
+
+    fn unrecorded(&self, what: &'static str) {
+        self.inner.unrecorded(what);
+    }
+
+    fn streams(&self, open: usize) {
+        self.inner.streams(open);
+    }
+
+    fn cut(&self, end: End, published_at: Option<Timestamp>, cut_at: Timestamp) {
+        self.inner.cut(end, published_at, cut_at);
+    }
+}
+
+/// Keeps an eye on the ledger's size, for those who follow it.
+pub(crate) fn follow(plane: &ControlPlane) {
     let reader = plane.reader();
-    let size = reader.position().size;
-    let (sender, mut grown) = watch::channel(size);
+    let (sender, grown) = watch::channel(reader.position().size);
     reader.watch(move |size| {
         // Nobody may be listening at this moment; the value is kept all the same.
         sender.send_replace(size);
     });
-    *plane.figures.size.lock().unwrap_or_else(PoisonError::into_inner) = Some(grown.clone());
-    let figures: Weak<Figures> = Arc::downgrade(&plane.figures);
-    drop(tokio::spawn(async move {
-        let mut next = size.saturating_sub(LOOK_BACK);
-        loop {
-            let reader = reader.clone();
-            let read = tokio::task::spawn_blocking(move || reader.range(next, ENTRIES_AT_ONCE)).await;
-            let Some(figures) = figures.upgrade() else { return };
-            match read {
-                Ok(Ok(entries)) if !entries.is_empty() => {
-                    for (index, entry) in entries {
-                        figures.count(&entry);
-                        next = index + 1;
-                    }
-                    continue;
-                }
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "the ledger could not be read for figures"),
-                Err(_) => return,
-            }
-            drop(figures);
-            if grown.changed().await.is_err() {
-                return;
-            }
-        }
-    }));
+    *plane.figures.size.lock().unwrap_or_else(PoisonError::into_inner) = Some(grown);
 }

@@ -101,6 +101,10 @@ async fn answer(door: &Door<'_>, parts: &Parts, body: Incoming) -> Result<Respon
         let message = "this principal is not configured to ask about others";
         rejected(door, Problem::new(Kind::Forbidden, message))
     })?;
+    // Clients of models may leave the type out; those of this API have to name it.
+    if head.content_type.is_none() {
+        return Err(rejected(door, Problem::new(Kind::Malformed, "send `Content-Type: application/json`")));
+    }
     strict::check_json_body(parts, &head).map_err(|refusal| rejected(door, refusal.into()))?;
     let body = read_body(body).await.map_err(|problem| rejected(door, problem))?;
     let request = message::object(&body).map_err(|problem| rejected(door, problem))?;
