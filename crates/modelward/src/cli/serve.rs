@@ -31,6 +31,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
             Service::start(&loaded.config, &context.environment).await.map_err(|error| failure(&error))?;
         context.terminal.note(&format!("control plane and console: {}", service.control_url));
         context.terminal.note(&format!("gateway: {}", service.gateway_url));
+        for (point, address) in &service.points {
+            context.terminal.note(&format!("{}: {address}", point.as_str()));
+        }
         let outcome = loop {
             tokio::select! {
                 () = service.failed() => break Err(Failure::new(Exit::Failure, "a part of the system ended by itself")),
@@ -51,7 +54,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
 
 fn failure(error: &ServiceError) -> Failure {
     let exit = match error {
-        ServiceError::Certificate(_) | ServiceError::Upstream(_) | ServiceError::Listen { .. } => Exit::Usage,
+        ServiceError::Certificate(_)
+        | ServiceError::Upstream(_)
+        | ServiceError::Secret { .. }
+        | ServiceError::SecretLength { .. }
+        | ServiceError::Listen { .. } => Exit::Usage,
         ServiceError::House(HouseError::Missing { .. } | HouseError::OtherOrigin { .. }) => Exit::Usage,
         ServiceError::House(_)
         | ServiceError::Keys(_)
