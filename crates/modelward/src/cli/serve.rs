@@ -31,6 +31,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
             Service::start(&loaded.config, &context.environment).await.map_err(|error| failure(&error))?;
         context.terminal.note(&format!("control plane and console: {}", service.control_url));
         context.terminal.note(&format!("gateway: {}", service.gateway_url));
+        for (point, address) in &service.points {
+            context.terminal.note(&format!("{}: {address}", point.as_str()));
+        }
         let outcome = loop {
             tokio::select! {
                 () = service.failed() => break Err(Failure::new(Exit::Failure, "a part of the system ended by itself")),

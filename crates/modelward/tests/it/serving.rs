@@ -79,6 +79,37 @@ fn probes_and_metrics_answer() {
 }
 
 #[test]
+fn other_enforcement_points_are_served_where_they_have_an_address() {
+    let stage = Stage::new();
+    init(&stage);
+    let config = stage.path("data/modelward.toml");
+    let before = std::fs::read_to_string(&config).unwrap();
+    let callers = "\n[callers.edge]\nprincipal = 'machine:edge'\nsecret_file = 'edge.secret'\n";
+    std::fs::write(&config, before + callers).unwrap();
+    stage.write("data/edge.secret", "too short\n");
+    let listen =
+        [("MODELWARD_AUTHZEN_LISTEN", "127.0.0.1:0"), ("MODELWARD_FORWARD_AUTH_LISTEN", "127.0.0.1:0")];
+    let mut command = stage.command(&["serve", "--config", "data/modelward.toml"]);
+    let refused = command
+        .envs(listen)
+        .env("MODELWARD_CONTROL_LISTEN", "127.0.0.1:0")
+        .env("MODELWARD_GATEWAY_LISTEN", "127.0.0.1:0")
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("edge.secret"), "{refused:?}");
+    stage.write("data/edge.secret", "a secret that is long enough for a proxy\n");
+    let mut serving = Serving::start(&stage, &listen);
+    let authzen = format!("http://{}", serving.line_after("authzen: "));
+    let forward_auth = format!("http://{}", serving.line_after("forward-auth: "));
+    let metadata = get(&authzen, "/.well-known/authzen-configuration");
+    assert!(metadata.starts_with("HTTP/1.1 200 "), "{metadata}");
+    assert!(metadata.contains(&format!("\"policy_decision_point\":\"{authzen}\"")), "{metadata}");
+    assert!(get(&forward_auth, "/").starts_with("HTTP/1.1 403 "));
+    serving.signal("-TERM");
+    assert_eq!(serving.exit_code(), Some(0));
+}
+
+#[test]
 fn a_second_process_on_the_same_data_is_refused() {
     let stage = Stage::new();
     init(&stage);
