@@ -121,6 +121,13 @@ pub const ROUTES: &[Route] = &[
     // Who may do what.
     route(Post, "/api/v1/can", Own { own: A::ReadSelf, others: A::ReadAccess }, "CanRequest", "CanAnswer"),
     route(Post, "/api/v1/who-can", Only(A::ReadAccess), "WhoCanRequest", "WhoCanAnswer"),
+    route(
+        Post,
+        "/api/v1/what-can",
+        Own { own: A::ReadSelf, others: A::ReadAccess },
+        "WhatCanRequest",
+        "WhatCanAnswer",
+    ),
     route(Get, "/api/v1/matrix", Only(A::ReadMatrix), "?MatrixQuery", "MatrixView"),
     // Decisions.
     route(
@@ -143,6 +150,13 @@ pub const ROUTES: &[Route] = &[
         Own { own: A::ExplainOwn, others: A::ExplainOthers },
         "-",
         "DecisionView",
+    ),
+    route(
+        Get,
+        "/api/v1/decisions/{decision}/replay",
+        Own { own: A::ExplainOwn, others: A::ExplainOthers },
+        "-",
+        "ReplayView",
     ),
     // Keys.
     route(Get, "/api/v1/keys", Only(A::ReadConfiguration), "-", "List<KeyView>"),

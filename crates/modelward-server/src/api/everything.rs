@@ -9,8 +9,8 @@ use modelward_decision::vocabulary::{DecisionId, GrantId};
 use super::{Answer, Plane, incoming};
 use crate::http::{self as edge, INVENTORY_MAX, Incoming, respond};
 use crate::ops::{
-    access, account, decisions as feed, grants as giving, inventory, keys as keeping, ledger as log,
-    people as folk,
+    access, account, decisions as feed, explain, grants as giving, inventory, keys as keeping, ledger as log,
+    people as folk, replay as again,
 };
 use crate::problem::Problem;
 use crate::wire::{DecisionFilter, Format, GrantFilter, MatrixQuery};
@@ -79,6 +79,7 @@ commands! {
     invite: folk::invite, edge::BODY_MAX;
     can: access::can, edge::BODY_MAX;
     who_can: access::who_can, edge::BODY_MAX;
+    what_can: explain::what_can, edge::BODY_MAX;
 }
 
 pub(super) async fn grants(State(plane): State<Plane>, request: Request<Body>) -> Answer {
@@ -177,6 +178,16 @@ pub(super) async fn decision(
     let caller = incoming(&plane, request).await?.caller(&plane).await?;
     let id: DecisionId = decision.parse().map_err(|_| Problem::not_found("decision", &decision))?;
     respond(feed::one(&plane, &caller, id).await?)
+}
+
+pub(super) async fn replay(
+    State(plane): State<Plane>,
+    Path(decision): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    let id: DecisionId = decision.parse().map_err(|_| Problem::not_found("decision", &decision))?;
+    respond(again::replay(&plane, &caller, id).await?)
 }
 
 pub(super) async fn rotate_key(

@@ -47,6 +47,7 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         "ApplyMachinesRequest" => Some(json!({ "machines": [] })),
         "InviteRequest" => Some(json!({ "name": "kofi" })),
         "CanRequest" => Some(json!({ "principal": "dana", "action": "predict", "resource": "fraud" })),
+        "WhatCanRequest" => Some(json!({ "principal": "dana" })),
         "WhoCanRequest" => Some(json!({ "action": "predict", "resource": "fraud" })),
         _ => None,
     };
