@@ -4,12 +4,14 @@ pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod decisions;
 pub(crate) mod enrol;
+pub(crate) mod explain;
 pub(crate) mod grants;
 pub(crate) mod inventory;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod people;
 pub(crate) mod policy;
+pub(crate) mod replay;
 pub(crate) mod token;
 
 use modelward_decision::vocabulary::{Action, ResourceRef};

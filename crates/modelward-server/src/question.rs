@@ -107,11 +107,7 @@ impl Read {
             action: action.as_str().to_owned(),
             resource,
             environment: self.environment,
-            network: None,
-            fields: Vec::new(),
-            purpose: None,
-            at: None,
-            strength: None,
+            ..CanRequest::default()
         })
     }
 }

@@ -128,6 +128,13 @@ pub const ROUTES: &[Route] = &[
     // Who may do what.
     route(Post, "/api/v1/can", Own { own: A::ReadSelf, others: A::ReadAccess }, "CanRequest", "CanAnswer"),
     route(Post, "/api/v1/who-can", Only(A::ReadAccess), "WhoCanRequest", "WhoCanAnswer"),
+    route(
+        Post,
+        "/api/v1/what-can",
+        Own { own: A::ReadSelf, others: A::ReadAccess },
+        "WhatCanRequest",
+        "WhatCanAnswer",
+    ),
     route(Get, "/api/v1/matrix", Only(A::ReadMatrix), "?MatrixQuery", "MatrixView"),
     // Policy.
     route(Get, "/api/v1/policy", Only(A::ReadMatrix), "-", "PolicyStatus"),
@@ -142,6 +149,13 @@ pub const ROUTES: &[Route] = &[
         Only(A::ApprovePolicy),
         "SignBundleRequest",
         "PolicyChanged",
+    ),
+    route(
+        Post,
+        "/api/v1/policy/bundles/{bundle}/replay",
+        Only(A::ReadDecisions),
+        "ReplayRequest",
+        "ReplayReport",
     ),
     route(Post, "/api/v1/policy/trial", Only(A::ActivatePolicy), "TrialRequest", "PolicyChanged"),
     route(Post, "/api/v1/policy/trial/end", Only(A::ActivatePolicy), "-", "PolicyChanged"),
@@ -168,6 +182,13 @@ pub const ROUTES: &[Route] = &[
         Own { own: A::ExplainOwn, others: A::ExplainOthers },
         "-",
         "DecisionView",
+    ),
+    route(
+        Get,
+        "/api/v1/decisions/{decision}/replay",
+        Own { own: A::ExplainOwn, others: A::ExplainOthers },
+        "-",
+        "ReplayView",
     ),
     // Keys.
     route(Get, "/api/v1/keys", Only(A::ReadConfiguration), "-", "List<KeyView>"),

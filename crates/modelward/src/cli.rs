@@ -27,6 +27,8 @@ mod sessions;
 mod time;
 mod token;
 mod view;
+mod what_can;
+mod who_can;
 mod whoami;
 
 use std::process::ExitCode;
@@ -71,7 +73,8 @@ enum Command {
     Grant(Box<grant::Args>),
     Revoke(revoke::Args),
     Can(Box<can::Args>),
-    WhoCan(can::WhoArgs),
+    WhoCan(who_can::Args),
+    WhatCan(what_can::Args),
     Explain(explain::Args),
     Matrix(matrix::Args),
     #[command(subcommand)]
@@ -133,7 +136,8 @@ fn run(context: &Context, command: Command) -> Outcome {
         Command::Grant(args) => grant::run(context, *args),
         Command::Revoke(args) => revoke::run(context, args),
         Command::Can(args) => can::run(context, *args),
-        Command::WhoCan(args) => can::who(context, args),
+        Command::WhoCan(args) => who_can::run(context, args),
+        Command::WhatCan(args) => what_can::run(context, args),
         Command::Explain(args) => explain::run(context, &args),
         Command::Matrix(args) => matrix::run(context, args),
         Command::Key(command) => key::run(context, command),

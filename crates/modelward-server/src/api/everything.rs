@@ -9,8 +9,8 @@ use modelward_decision::vocabulary::{DecisionId, GrantId};
 use super::{Answer, Plane, incoming};
 use crate::http::{self as edge, INVENTORY_MAX, Incoming, respond};
 use crate::ops::{
-    access, account, decisions as feed, grants as giving, inventory, keys as keeping, ledger as log,
-    people as folk, policy as governing,
+    access, account, decisions as feed, explain, grants as giving, inventory, keys as keeping, ledger as log,
+    people as folk, policy as governing, replay as again,
 };
 use crate::problem::Problem;
 use crate::wire::{DecisionFilter, Format, GrantFilter, MatrixQuery};
@@ -90,6 +90,7 @@ commands! {
     try_bundle: governing::try_out, edge::BODY_MAX;
     activate: governing::activate, edge::BODY_MAX;
     roll_back: governing::roll_back, edge::BODY_MAX;
+    what_can: explain::what_can, edge::BODY_MAX;
 }
 
 pub(super) async fn grants(State(plane): State<Plane>, request: Request<Body>) -> Answer {
@@ -190,6 +191,16 @@ pub(super) async fn decision(
     respond(feed::one(&plane, &caller, id).await?)
 }
 
+pub(super) async fn replay_bundle(
+    State(plane): State<Plane>,
+    Path(bundle): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    respond(again::replay_bundle(&plane, &caller, &bundle, incoming.json_or_default()?).await?)
+}
+
 pub(super) async fn sign_bundle(
     State(plane): State<Plane>,
     Path(bundle): Path<String>,
@@ -198,6 +209,16 @@ pub(super) async fn sign_bundle(
     let incoming = incoming(&plane, request).await?;
     let caller = incoming.caller(&plane).await?;
     respond(governing::sign(&plane, &caller, &bundle, incoming.json()?).await?)
+}
+
+pub(super) async fn replay(
+    State(plane): State<Plane>,
+    Path(decision): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    let id: DecisionId = decision.parse().map_err(|_| Problem::not_found("decision", &decision))?;
+    respond(again::replay(&plane, &caller, id).await?)
 }
 
 pub(super) async fn rotate_key(

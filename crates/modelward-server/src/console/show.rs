@@ -7,7 +7,7 @@ use super::part::{Count, IdChip, Mark, When};
 use super::view;
 use crate::wire::{
     AccessRow, CanAnswer, DecisionLine, DecisionView, FactView, GrantView, LedgerPlace, MarkState,
-    MatrixMark, PolicyView, PrincipalView, RemedyView, SessionView, TraceView,
+    MatrixMark, PolicyView, PrincipalView, RemedyView, SessionView, SmallestView, TraceView,
 };
 use crate::words;
 
@@ -45,6 +45,12 @@ pub(crate) fn decision_row(line: &DecisionLine, now: Timestamp) -> view::Decisio
         sentence: line.sentence.clone(),
         count: line.count,
     }
+}
+
+/// What would be enough all together, then what would help one by one.
+fn with_smallest(smallest: Option<&SmallestView>, single: &[RemedyView]) -> Vec<view::Remedy> {
+    let enough = smallest.map(|it| view::Remedy { text: it.sentence.clone(), command: None });
+    enough.into_iter().chain(remedies(single)).collect()
 }
 
 fn remedies(remedies: &[RemedyView]) -> Vec<view::Remedy> {
@@ -168,7 +174,7 @@ pub(crate) fn answer(answer: &CanAnswer, now: Timestamp) -> view::Answer {
             ("at".to_owned(), at),
         ],
         mark: Mark::of(question.privilege, answer.allowed),
-        remedies: remedies(&answer.remedies),
+        remedies: with_smallest(answer.smallest.as_ref(), &answer.remedies),
         obligations: answer.obligations.iter().map(|it| it.text.clone()).collect(),
         facts: facts(&answer.facts, now),
         policies: policies(&answer.determining, &trace),
@@ -202,7 +208,7 @@ pub(crate) fn decision(view: &DecisionView, now: Timestamp) -> view::Decision {
         environment: line.environment.clone(),
         grant: view.grant.map(|id| IdChip::new(id.to_string())),
         covering: view.covering.iter().map(|id| IdChip::new(id.to_string())).collect(),
-        remedies: remedies(&view.remedies),
+        remedies: with_smallest(view.smallest.as_ref(), &view.remedies),
         obligations: view.obligations.iter().map(|it| it.text.clone()).collect(),
         held_fields: view.held_fields.iter().map(ToString::to_string).collect(),
         facts: facts(&view.facts, now),

@@ -8,25 +8,25 @@ use modelward_decision::vocabulary::{
     Action, Ask, Binding, Confidence, CredentialScope, DeviceFacts, EndpointId, Fact, Facts, GranteeRef,
     Name, PrincipalRef, ResourceRef, SessionFacts, Source,
 };
-use modelward_decision::{Citation, Decision, Request, Snapshot, explain};
+use modelward_decision::{Citation, Decision, Outcome, Request, Snapshot, explain, may_know_of, reach};
 use modelward_enforcement::Summary;
 use modelward_store::Moment;
 
 use crate::caller::Caller;
 use crate::control::{Allowed, ControlPlane};
+use crate::ops::explain::{Audience, DECIDED_MAX, at_best, position, remedies, smallest_view};
 use crate::problem::Problem;
 use crate::wire::{
     CanAnswer, CanRequest, FactView, Format, MatrixQuery, MatrixRow, MatrixRows, MatrixView, PolicyView,
-    PrivilegeView, Question, TraceCandidate, TraceClause, TraceView, WhoCanAnswer, WhoCanRequest, WhoCanRow,
+    PrivilegeView, Question, SmallestView, TraceCandidate, TraceClause, TraceView, WhoCanAnswer,
+    WhoCanRequest, WhoCanRow,
 };
 use crate::{marks, names, ops, question, words};
 
 /// How far from now a question can lie.
 const FAR: SignedDuration = SignedDuration::from_hours(400 * 24);
-/// Principals asked about in one "who can".
-const ASKED_MAX: usize = 20_000;
 
-fn moment(plane: &ControlPlane, at: Option<Timestamp>) -> Result<Timestamp, Problem> {
+pub(crate) fn moment(plane: &ControlPlane, at: Option<Timestamp>) -> Result<Timestamp, Problem> {
     let now = plane.now();
     let at = at.unwrap_or(now);
     if at.duration_since(now).abs() > FAR {
@@ -36,7 +36,7 @@ fn moment(plane: &ControlPlane, at: Option<Timestamp>) -> Result<Timestamp, Prob
 }
 
 /// The snapshot of a past moment, or the present one, which also answers for the future.
-async fn snapshot_at(plane: &ControlPlane, at: Timestamp) -> Result<Arc<Snapshot>, Problem> {
+pub(crate) async fn snapshot_at(plane: &ControlPlane, at: Timestamp) -> Result<Arc<Snapshot>, Problem> {
     let now = plane.now();
     let present = plane.snapshot();
     if at >= now {
@@ -46,7 +46,7 @@ async fn snapshot_at(plane: &ControlPlane, at: Timestamp) -> Result<Arc<Snapshot
 }
 
 /// Where a resource is reached when nobody says: an endpoint that serves it, in that environment.
-fn reached(
+pub(crate) fn reached(
     snapshot: &Snapshot,
     caller: &Caller,
     resource: ResourceRef,
@@ -93,7 +93,7 @@ fn fitting(snapshot: &Snapshot, action: Action, resource: ResourceRef) -> Resour
     served.cloned().or(newest).map_or(resource, |version| ResourceRef::Version(version.id))
 }
 
-fn facts(
+pub(crate) fn facts(
     caller: &Caller,
     request: &CanRequest,
     at: Timestamp,
@@ -114,7 +114,7 @@ fn facts(
         strength,
         methods: Vec::new(),
         authenticated_at: at,
-        binding: Binding::None,
+        binding: if request.bound { Binding::Dpop } else { Binding::None },
         scope: CredentialScope::Full,
     };
     Ok(Facts {
@@ -122,7 +122,11 @@ fn facts(
         environment,
         endpoint,
         session: Arc::new(session),
-        device: DeviceFacts::UNKNOWN,
+        device: if request.managed_device {
+            DeviceFacts { managed: true, compliant: true, confidence: Confidence::Managed }
+        } else {
+            DeviceFacts::UNKNOWN
+        },
         network,
         place: Fact::new(unknown, Source::Default, at, Confidence::None),
         risk: Fact::new(0, Source::Default, at, Confidence::None),
@@ -183,6 +187,23 @@ pub(crate) async fn can(
         let hidden = !auditor && decision.covering.is_empty() && !decision.is_allow();
         let held: Vec<_> = decision.held_fields.iter().copied().collect();
         let trace = (!hidden).then(|| trace_view(&snapshot, &explain(&snapshot, &asked, &held)));
+        let known = auditor || may_know_of(&snapshot, &asked);
+        // Which policy says no to a thing, and where it is served, tells that it exists.
+        let decision = if known || decision.is_allow() {
+            decision
+        } else {
+            Decision { outcome: Outcome::NotPermitted, determining: Vec::new(), ..decision }
+        };
+        let environment = if known {
+            asked.facts.environment.clone()
+        } else {
+            request.environment.clone().unwrap_or_else(|| caller.situation.environment.clone())
+        };
+        let mut shown = asked;
+        shown.facts.environment = environment;
+        let what =
+            if known { names::resource_view(&snapshot, resource).name } else { request.resource.clone() };
+        let audience = Audience { admin: auditor, what: &what };
         Ok(CanAnswer {
             allowed: decision.is_allow(),
             outcome: decision.outcome.as_str().to_owned(),
@@ -201,11 +222,15 @@ pub(crate) async fn can(
                 } else {
                     names::resource_view(&snapshot, resource)
                 },
-                environment: asked.facts.environment.to_string(),
+                environment: shown.facts.environment.to_string(),
                 at,
             },
-            facts: fact_views(&snapshot, &asked, hidden),
-            remedies: decision.remedies.iter().map(|it| words::remedy(it, &snapshot)).collect(),
+            facts: fact_views(&snapshot, &shown, hidden),
+            remedies: remedies(&snapshot, &decision, known, &what),
+            smallest: smallest_view(&snapshot, &shown, &decision, audience).map(|it| SmallestView {
+                sentence: addressed(&it.sentence, &snapshot, principal, own),
+                ..it
+            }),
             obligations: decision.obligations.iter().map(words::obligation).collect(),
             held_fields: held,
             grant: decision.grant,
@@ -415,6 +440,8 @@ pub(crate) async fn who_can(
     request: WhoCanRequest,
 ) -> Result<Allowed<WhoCanAnswer>, Problem> {
     let at = moment(plane, request.at)?;
+    let limit = usize::try_from(ops::page(request.limit)?).unwrap_or(usize::MAX);
+    let from = position(request.after.as_deref())?;
     let action = question::action(&request.action)?;
     let resource = names::resource(&plane.snapshot(), &request.resource);
     let asked_on = *resource.as_ref().unwrap_or(&ResourceRef::Platform);
@@ -426,23 +453,23 @@ pub(crate) async fn who_can(
         let snapshot = snapshot_at(plane, at).await?;
         let resource = fitting(&snapshot, action, names::resource(&snapshot, &request.resource)?);
         let (environment, endpoint) = reached(&snapshot, caller, resource, request.environment.clone());
-        let question = CanRequest {
-            principal: None,
-            action: request.action.clone(),
-            resource: request.resource.clone(),
+        let circumstances = CanRequest {
             environment: request.environment.clone(),
             network: request.network.clone(),
-            fields: Vec::new(),
-            purpose: None,
-            at: Some(at),
             strength: Some(3),
+            ..CanRequest::default()
         };
-        let facts = facts(caller, &question, at, environment.clone(), endpoint)?;
-        let people = snapshot.people().map(|person| PrincipalRef::Person(person.id));
-        let machines = snapshot.machines().map(|machine| PrincipalRef::Machine(machine.id));
+        let facts = at_best(facts(caller, &circumstances, at, environment.clone(), endpoint)?);
+        let mut candidates = reach::candidates(&snapshot, action, resource, endpoint, at);
+        candidates.sort_by_cached_key(|it| names::principal_view(&snapshot, *it).name);
         let mut considered: u64 = 0;
         let mut allowed = Vec::new();
-        for principal in people.chain(machines).take(ASKED_MAX) {
+        let mut next = None;
+        for (place, principal) in candidates.into_iter().enumerate().skip(from) {
+            if allowed.len() == limit || place - from == DECIDED_MAX {
+                next = Some(place.to_string());
+                break;
+            }
             considered += 1;
             let asked = Request { principal, action, resource, facts: facts.clone() };
             let decision: Decision = plane.would(&snapshot, &asked);
@@ -455,13 +482,13 @@ pub(crate) async fn who_can(
                 });
             }
         }
-        allowed.sort_by(|one, other| marks::by_name(&one.principal, &other.principal));
         Ok(WhoCanAnswer {
             action,
             resource: names::resource_view(&snapshot, resource),
             environment: environment.to_string(),
             allowed,
             considered,
+            next,
             revision: snapshot.revision(),
         })
     })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use modelward_decision::vocabulary::{Action, DecisionId, Privilege, ResourceRef};
-use modelward_decision::{Request, Snapshot, explain};
+use modelward_decision::{Request, Snapshot, explain, may_know_of};
 use modelward_enforcement::Summary;
 use modelward_ledger::LedgerReader;
 use modelward_ledger::entry::{Entry, Kind, Verdict as EntryVerdict};
@@ -15,6 +15,7 @@ use modelward_store::Moment;
 use crate::caller::Caller;
 use crate::control::{Allowed, ControlPlane, Pass};
 use crate::ops::access;
+use crate::ops::explain::{Audience, remedies, smallest_view};
 use crate::problem::Problem;
 use crate::wire::{
     DecisionFilter, DecisionLine, DecisionView, LedgerPlace, ObligationView, OutcomeView, Page, PolicyView,
@@ -233,7 +234,7 @@ fn line_with(
 }
 
 /// Where a decision stands. Its id holds the moment it was made, so only entries of about then are looked at.
-fn place_of(reader: &LedgerReader, id: DecisionId) -> Result<Option<(u64, Entry)>, Problem> {
+pub(crate) fn place_of(reader: &LedgerReader, id: DecisionId) -> Result<Option<(u64, Entry)>, Problem> {
     const MILLIS_SHIFT: u32 = 80;
     const EARLY_MILLIS: i64 = 2_000;
     let millis = i64::try_from(id.bits() >> MILLIS_SHIFT).unwrap_or(i64::MAX);
@@ -309,12 +310,13 @@ async fn full(
         .as_ref()
         .filter(|_| !hidden)
         .map(|request| access::trace_view(&then, &explain(&then, request, &held)));
-    let remedies: Vec<RemedyView> = again
-        .iter()
-        .filter(|_| !line.allowed)
-        .flat_map(|decision| &decision.remedies)
-        .map(|remedy| words::remedy(remedy, &present))
-        .collect();
+    let denied = again.as_ref().zip(request.as_ref()).filter(|_| !line.allowed);
+    let known = |request| !partly || may_know_of(&then, request);
+    let remedies: Vec<RemedyView> = denied
+        .map(|(decision, request)| remedies(&present, decision, known(request), &line.resource.name))
+        .unwrap_or_default();
+    let audience = Audience { admin: !partly, what: &line.resource.name };
+    let smallest = denied.and_then(|(decision, request)| smallest_view(&then, request, decision, audience));
     let reader = plane.reader();
     let (place, outcome) = blocking(move || {
         let place = place(&reader, index)?;
@@ -329,6 +331,7 @@ async fn full(
         obligations: obligations(&entry),
         held_fields: held,
         remedies,
+        smallest,
         facts: request.as_ref().map(|it| access::fact_views(&then, it, hidden)).unwrap_or_default(),
         revision: entry.revision.unwrap_or_default(),
         bundle: entry.policy.map(|policy| policy.bundle.to_string()).unwrap_or_default(),

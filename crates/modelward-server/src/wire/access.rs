@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::decisions::{ObligationView, PolicyView, RemedyView, TraceView};
+use super::explain::SmallestView;
 
 /// A person, machine or group, by kind, id and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -31,7 +32,7 @@ pub struct ResourceView {
 }
 
 /// "Would this be allowed?" Nothing is done but the question itself is recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CanRequest {
     /// `dana` or `machine:scorer`; oneself when absent. Asking about others needs `audit`.
@@ -64,6 +65,12 @@ pub struct CanRequest {
     /// 1 one factor, 2 two factors (default), 3 phishing-resistant: what the sign-in would be worth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strength: Option<u8>,
+    /// As from a managed, compliant device.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub managed_device: bool,
+    /// As with a credential that is bound to its holder.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bound: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -77,6 +84,9 @@ pub struct CanAnswer {
     pub question: Question,
     pub facts: Vec<FactView>,
     pub remedies: Vec<RemedyView>,
+    /// The smallest change that would allow it; absent where it is allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smallest: Option<SmallestView>,
     pub obligations: Vec<ObligationView>,
     /// Sensitive fields that would be shown, of those asked for.
     #[schema(value_type = Vec<String>)]
@@ -137,6 +147,12 @@ pub struct WhoCanRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Timestamp>,
+    /// Go on after `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// 1 to 500, 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -147,8 +163,11 @@ pub struct WhoCanAnswer {
     pub environment: String,
     /// Principals that would be allowed, with the grant that makes it so.
     pub allowed: Vec<WhoCanRow>,
-    /// How many principals were asked about.
+    /// How many principals with a grant that could count were decided about.
     pub considered: u64,
+    /// Where the next page begins; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     pub revision: u64,
 }
 

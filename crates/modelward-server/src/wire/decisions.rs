@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::access::{FactView, PrincipalView, ResourceView};
+use super::explain::SmallestView;
 use super::ledger::LedgerPlace;
 
 /// One line of the feed.
@@ -50,6 +51,9 @@ pub struct DecisionView {
     #[schema(value_type = Vec<String>)]
     pub held_fields: Vec<Field>,
     pub remedies: Vec<RemedyView>,
+    /// The smallest change that would have allowed it; absent where it was allowed, or its facts were erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smallest: Option<SmallestView>,
     pub facts: Vec<FactView>,
     pub revision: u64,
     pub bundle: String,

@@ -182,3 +182,55 @@ pub struct HandbookText {
     /// One page that needs nothing else.
     pub html: String,
 }
+
+/// Tries recorded decisions under a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReplayRequest {
+    /// How many of the newest decisions; 10 000 unless told, 100 000 at most.
+    pub last: Option<u64>,
+}
+
+impl ReplayRequest {
+    pub const LAST: u64 = 10_000;
+    pub const LAST_MAX: u64 = 100_000;
+}
+
+/// What would have been decided otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReplayReport {
+    pub bundle: String,
+    pub replayed: u64,
+    pub flips: u64,
+    pub groups: Vec<FlipGroupView>,
+}
+
+impl ReplayReport {
+    /// Decisions named in one group.
+    pub const EXAMPLES_MAX: usize = 20;
+}
+
+/// Decisions that flip for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FlipGroupView {
+    pub action: String,
+    #[schema(value_type = String)]
+    pub privilege: modelward_decision::vocabulary::Privilege,
+    /// `looser`, `stricter` or `obligations`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<String>,
+    /// The policy that settles it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    pub count: u64,
+    /// The first of them.
+    pub examples: Vec<FlipView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FlipView {
+    #[schema(value_type = String)]
+    pub decision: modelward_decision::vocabulary::DecisionId,
+    pub principal: String,
+    pub resource: String,
+}

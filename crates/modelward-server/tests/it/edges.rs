@@ -42,12 +42,13 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         "GrantRequest" => {
             Some(json!({ "grantee": "femi", "privilege": "inference", "scope": "fraud", "not_after": until }))
         }
-        "RevokeRequest" | "PersonChange" | "RotateKeyRequest" => Some(json!({})),
+        "RevokeRequest" | "PersonChange" | "RotateKeyRequest" | "ReplayRequest" => Some(json!({})),
         "ApplyRequest" => Some(json!({ "declaration": {} })),
         "ApplyGroupsRequest" => Some(json!({ "groups": [] })),
         "ApplyMachinesRequest" => Some(json!({ "machines": [] })),
         "InviteRequest" => Some(json!({ "name": "kofi" })),
         "CanRequest" => Some(json!({ "principal": "dana", "action": "predict", "resource": "fraud" })),
+        "WhatCanRequest" => Some(json!({ "principal": "dana" })),
         "WhoCanRequest" => Some(json!({ "action": "predict", "resource": "fraud" })),
         "ProposeRequest" => Some(json!({ "file": "{}" })),
         "TrialRequest" | "ActivateRequest" => Some(json!({ "bundle": "sha256:0" })),

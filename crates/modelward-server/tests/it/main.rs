@@ -12,6 +12,7 @@ mod access;
 mod console;
 mod edges;
 mod endpoints;
+mod explaining;
 mod first_day;
 mod fixtures;
 mod house;

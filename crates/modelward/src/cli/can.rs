@@ -1,13 +1,12 @@
-//! `modelward can` and `modelward who-can`
+//! `modelward can`
 
 use modelward_decision::vocabulary::{Field, Name};
-use modelward_server::wire::{CanAnswer, CanRequest, WhoCanAnswer, WhoCanRequest};
+use modelward_server::wire::{CanAnswer, CanRequest};
 
 use super::api::{Server, wait};
 use super::time::Moment;
 use super::{Context, time, view};
 use crate::exit::{Exit, Outcome};
-use crate::output::Table;
 
 /// Ask whether something would be allowed, and if not, why and what would change it
 ///
@@ -21,10 +20,10 @@ pub(super) struct Args {
     /// `fraud`, `fraud/3`, `fraud@champion`, `endpoint:scoring`, `dataset:claims`, `project:risk` or `platform`
     resource: String,
     /// The environment
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, visible_alias = "env", value_name = "NAME")]
     environment: Option<Name>,
     /// The network segment the request would come from
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, visible_alias = "from", value_name = "NAME")]
     network: Option<Name>,
     /// A sensitive field that would be asked for; can be given several times
     #[arg(long = "field", value_name = "NAME")]
@@ -38,8 +37,22 @@ pub(super) struct Args {
     /// What the sign-in would be worth: 1 one factor, 2 two factors, 3 phishing-resistant
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=3))]
     strength: Option<u8>,
+    /// As from a managed, compliant device
+    #[arg(long, value_enum, value_name = "DEVICE")]
+    device: Option<Device>,
+    /// As with a credential that is bound to its holder
+    #[arg(long)]
+    bound: bool,
     #[command(flatten)]
     server: Server,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Device {
+    /// Managed and compliant
+    Managed,
+    /// Nothing is known of it
+    Unknown,
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Outcome {
@@ -54,6 +67,8 @@ pub(super) fn run(context: &Context, args: Args) -> Outcome {
         purpose: args.purpose,
         at: args.at.map(|at| at.0),
         strength: args.strength,
+        managed_device: args.device == Some(Device::Managed),
+        bound: args.bound,
     };
     let answer: CanAnswer = wait(async { Ok(client.post("/api/v1/can", &request).await?) })?;
     let exit = if answer.allowed { Exit::Ok } else { Exit::Denied };
@@ -86,68 +101,9 @@ pub(super) fn run(context: &Context, args: Args) -> Outcome {
     view::policies(terminal, &answer.determining)?;
     view::obligations(terminal, &answer.obligations)?;
     view::remedies(terminal, &answer.remedies)?;
+    view::smallest(terminal, answer.smallest.as_ref())?;
     if let Some(trace) = &answer.trace {
         view::trace(terminal, trace)?;
     }
     Ok(exit)
-}
-
-/// Ask who would be allowed to do something
-#[derive(Debug, clap::Args)]
-pub(super) struct WhoArgs {
-    /// An action, such as `downloadWeights` or `"download weights"`
-    action: String,
-    /// `fraud`, `fraud/3`, `fraud@champion`, `endpoint:scoring`, `dataset:claims`, `project:risk` or `platform`
-    resource: String,
-    /// The environment
-    #[arg(long, value_name = "NAME")]
-    environment: Option<Name>,
-    /// The network segment requests would come from
-    #[arg(long, value_name = "NAME")]
-    network: Option<Name>,
-    /// Another moment than now
-    #[arg(long, value_name = "MOMENT")]
-    at: Option<Moment>,
-    #[command(flatten)]
-    server: Server,
-}
-
-pub(super) fn who(context: &Context, args: WhoArgs) -> Outcome {
-    let client = args.server.signed_in(context)?;
-    let request = WhoCanRequest {
-        action: args.action,
-        resource: args.resource,
-        environment: args.environment,
-        network: args.network,
-        at: args.at.map(|at| at.0),
-    };
-    let answer: WhoCanAnswer = wait(async { Ok(client.post("/api/v1/who-can", &request).await?) })?;
-    let terminal = &context.terminal;
-    if terminal.json() {
-        terminal.value(&answer)?;
-        return Ok(Exit::Ok);
-    }
-    let mut table = Table::new(["who", "by grant", "until", "obligations"]);
-    for row in &answer.allowed {
-        let obligations: Vec<&str> =
-            row.obligations.iter().map(|obligation| obligation.text.as_str()).collect();
-        table.row([
-            view::principal(&row.principal),
-            row.grant.map(|grant| grant.to_string()).unwrap_or_default(),
-            row.until.map(time::shown).unwrap_or_default(),
-            obligations.join(", "),
-        ]);
-    }
-    if !table.is_empty() {
-        table.print(terminal)?;
-    }
-    terminal.note(&format!(
-        "{} of {} may do {} on {} in {}",
-        answer.allowed.len(),
-        answer.considered,
-        answer.action,
-        answer.resource.name,
-        answer.environment
-    ));
-    Ok(Exit::Ok)
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use modelward_server::wire::{
     DecisionLine, DecisionView, GrantState, GrantView, MarkState, MatrixMark, ObligationView, PolicyView,
-    PrincipalView, RemedyView, TraceView,
+    PrincipalView, RemedyView, SmallestView, TraceView,
 };
 
 use super::time;
@@ -93,6 +93,16 @@ pub(super) fn remedies(terminal: &Terminal, remedies: &[RemedyView]) -> io::Resu
     Ok(())
 }
 
+pub(super) fn smallest(terminal: &Terminal, smallest: Option<&SmallestView>) -> io::Result<()> {
+    let Some(smallest) = smallest else { return Ok(()) };
+    fact(terminal, "is enough", &smallest.sentence)?;
+    if let Some(template) = &smallest.access_request {
+        let text = serde_json::to_string(template).map_err(io::Error::other)?;
+        fact(terminal, "to file", &text)?;
+    }
+    Ok(())
+}
+
 pub(super) fn obligations(terminal: &Terminal, obligations: &[ObligationView]) -> io::Result<()> {
     for obligation in obligations {
         fact(terminal, "obligation", &obligation.text)?;
@@ -149,6 +159,7 @@ pub(super) fn decision(terminal: &Terminal, view: &DecisionView) -> io::Result<(
     policies(terminal, &view.determining)?;
     obligations(terminal, &view.obligations)?;
     remedies(terminal, &view.remedies)?;
+    smallest(terminal, view.smallest.as_ref())?;
     if let Some(outcome) = &view.outcome_entry {
         fact(terminal, "afterwards", &format!("{} (entry {})", outcome.text, outcome.index))?;
     }

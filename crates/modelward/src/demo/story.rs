@@ -235,15 +235,9 @@ impl<'a> Teller<'a> {
         let answer = caller.post(CHAT, &chat).await?;
         self.denied("I  Ian asks the language model for log probabilities", 403, &answer)?;
         let request = CanRequest {
-            principal: None,
             action: "downloadWeights".to_owned(),
             resource: "breast-cancer/1".to_owned(),
-            environment: None,
-            network: None,
-            fields: Vec::new(),
-            purpose: None,
-            at: None,
-            strength: None,
+            ..CanRequest::default()
         };
         let can: CanAnswer = ian.client.post("/api/v1/can", &request).await?;
         let verdict = if can.allowed { "allowed" } else { "denied" };

@@ -45,7 +45,7 @@ impl Serving {
     }
 
     /// What follows this text on the line that begins with it.
-    fn line_after(&self, beginning: &str) -> String {
+    pub(crate) fn line_after(&self, beginning: &str) -> String {
         self.line_with(|line| line.strip_prefix(beginning).map(str::to_owned))
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use modelward_server::wire::{
     ActivateRequest, BundleLine, BundleStage, BundleView, FileChange, List, PolicyChanged, PolicyStatus,
-    ProposeRequest, TrialRequest,
+    ProposeRequest, ReplayReport, ReplayRequest, TrialRequest,
 };
 
 use super::super::api::{Server, wait};
@@ -35,6 +35,18 @@ pub(in crate::cli) struct LogArgs {
 pub(in crate::cli) struct ShowArgs {
     /// The bundle, `sha256:…` [default: what is in force and on trial]
     bundle: Option<String>,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Try recorded decisions under a proposed bundle: what would have been decided otherwise, for whom
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct ReplayArgs {
+    /// The bundle, `sha256:…`
+    bundle: String,
+    /// How many of the newest decisions
+    #[arg(long, default_value_t = ReplayRequest::LAST, value_name = "COUNT")]
+    last: u64,
     #[command(flatten)]
     server: Server,
 }
@@ -160,6 +172,33 @@ pub(super) fn show(context: &Context, args: &ShowArgs) -> Outcome {
         return Ok(Exit::Ok);
     }
     full(terminal, &bundle)
+}
+
+pub(super) fn replay(context: &Context, args: &ReplayArgs) -> Outcome {
+    let client = args.server.signed_in(context)?;
+    let path = format!("/api/v1/policy/bundles/{}/replay", escape(&args.bundle));
+    let request = ReplayRequest { last: Some(args.last) };
+    let report: ReplayReport = wait(async { Ok(client.post(&path, &request).await?) })?;
+    let terminal = &context.terminal;
+    if terminal.json() {
+        terminal.value(&report)?;
+        return Ok(Exit::Ok);
+    }
+    let mut table = Table::new(["decisions", "direction", "action", "policy", "such as"]);
+    for group in &report.groups {
+        let example = group.examples.first();
+        let example = example.map(|it| format!("{} on {}, {}", it.principal, it.resource, it.decision));
+        table.styled([
+            (group.count.to_string(), None),
+            (group.direction.clone().unwrap_or_default(), Some(Style::Warn)),
+            (group.action.clone(), None),
+            (group.policy.clone().unwrap_or_default(), None),
+            (example.unwrap_or_default(), Some(Style::Faint)),
+        ]);
+    }
+    table.print(terminal)?;
+    terminal.note(&format!("{} of {} decisions would be others", report.flips, report.replayed));
+    Ok(Exit::Ok)
 }
 
 fn overview(terminal: &Terminal, policy: &PolicyStatus) -> Outcome {

@@ -1,0 +1,190 @@
+//! What would be enough, who may, what one may, and decisions made again.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::house::{House, Session};
+
+async fn can(house: &House, who: &Session, action: &str, resource: &str) -> Value {
+    house.post("/api/v1/can", who, json!({ "action": action, "resource": resource })).await.ok()
+}
+
+fn grant(house: &House, grantee: &str, privilege: &str) -> Value {
+    let until = (house.now() + SignedDuration::from_hours(24)).to_string();
+    json!({ "grantee": grantee, "privilege": privilege, "scope": "fraud", "not_after": until })
+}
+
+/// The decision, as soon as its denial is durable.
+async fn recorded(house: &House, path: &str, who: &Session) -> Value {
+    let mut answer = house.get(path, who).await;
+    while answer.status == 404 || answer.status == 403 {
+        tokio::task::yield_now().await;
+        answer = house.get(path, who).await;
+    }
+    answer.ok()
+}
+
+#[tokio::test]
+async fn a_denial_says_what_would_be_enough_and_how_to_ask_for_it() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    house.furnish(&dana).await;
+    let femi = house.invited(&dana, "femi").await;
+    house.post("/api/v1/grants", &dana, grant(&house, "femi", "inference")).await.ok();
+
+    let answer = can(&house, &femi, "download weights", "fraud/3").await;
+    assert_eq!(
+        answer["smallest"]["sentence"],
+        "It would be allowed with a phishing-resistant sign-in, a credential that is bound to its holder, a managed, compliant \
+         device and a grant of export on fraud/3 with 2 approvals."
+    );
+    let template = &answer["smallest"]["access_request"];
+    assert_eq!(
+        (template["grantee"].as_str(), template["privilege"].as_str(), template["approvals"].as_u64()),
+        (Some("femi"), Some("export"), Some(2))
+    );
+    assert_eq!(template["conditions"], json!({ "environments": ["production"] }));
+    let context = &answer["smallest"]["context"];
+    assert!(context["reason_user"]["en"].as_str().unwrap().contains("It would be allowed with"), "{context}");
+    assert_eq!(context["reason_admin"], Value::Null, "policies are not for everybody");
+    assert_eq!(context["access_request"]["template"]["scope"], "fraud/3");
+
+    let better = json!({
+        "action": "download weights", "resource": "fraud/3", "strength": 3, "managed_device": true, "bound": true
+    });
+    let answer = house.post("/api/v1/can", &femi, better).await.ok();
+    assert_eq!(
+        answer["smallest"]["sentence"],
+        "It would be allowed with a grant of export on fraud/3 with 2 approvals."
+    );
+    let allowed = can(&house, &femi, "predict", "fraud").await;
+    assert_eq!((allowed["allowed"].as_bool(), &allowed["smallest"]), (Some(true), &Value::Null));
+}
+
+#[tokio::test]
+async fn what_is_enough_does_not_tell_that_a_thing_exists() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    house.furnish(&dana).await;
+    let femi = house.invited(&dana, "femi").await;
+    for action in ["predict", "download weights", "read card"] {
+        let known = can(&house, &femi, action, "fraud").await.to_string().replace("fraud", "X");
+        let unknown = can(&house, &femi, action, "no-such").await.to_string().replace("no-such", "X");
+        let (mut known, mut unknown): (Value, Value) =
+            (serde_json::from_str(&known).unwrap(), serde_json::from_str(&unknown).unwrap());
+        for answer in [&mut known, &mut unknown] {
+            // Each asking has an id and a time of its own.
+            answer["decision"] = Value::Null;
+            answer["question"]["at"] = Value::Null;
+            answer["facts"] =
+                answer["facts"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
+            answer["smallest"]["context"]["id"] = Value::Null;
+        }
+        assert_eq!(known, unknown, "{action}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_and_what_one_may_come_in_pages_and_only_to_whom_they_concern() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    house.furnish(&dana).await;
+    let mut last = None;
+    for name in ["femi", "ilse", "jonas"] {
+        last = Some(house.invited(&dana, name).await);
+        house.post("/api/v1/grants", &dana, grant(&house, name, "inference")).await.ok();
+    }
+    let jonas = last.unwrap();
+    let ask = json!({ "action": "predict", "resource": "fraud", "limit": 2 });
+    let first = house.post("/api/v1/who-can", &dana, ask.clone()).await.ok();
+    let names = |page: &Value| -> Vec<String> {
+        let rows = page["allowed"].as_array().unwrap();
+        rows.iter().map(|row| row["principal"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&first), ["femi", "ilse"]);
+    let mut rest = ask.clone();
+    rest["after"] = first["next"].clone();
+    let second = house.post("/api/v1/who-can", &dana, rest).await.ok();
+    assert_eq!((names(&second), &second["next"]), (vec!["jonas".to_owned()], &Value::Null));
+    assert_eq!(house.post("/api/v1/who-can", &jonas, ask).await.status, 403);
+
+    let mine = house.post("/api/v1/what-can", &jonas, json!({ "action": "predict" })).await.ok();
+    assert_eq!(mine["allowed"][0]["resource"]["name"], "fraud/3", "{mine}");
+    let all = house.post("/api/v1/what-can", &jonas, json!({})).await.ok();
+    let rows = all["allowed"].as_array().unwrap();
+    assert!(rows.len() > 1 && rows.iter().all(|row| row["privilege"] == "inference"), "{all}");
+    let of_femi = json!({ "principal": "femi" });
+    assert_eq!(house.post("/api/v1/what-can", &jonas, of_femi.clone()).await.status, 403);
+    assert_eq!(house.post("/api/v1/what-can", &jonas, json!({ "principal": "nobody" })).await.status, 403);
+    let audited = house.post("/api/v1/what-can", &dana, of_femi).await.ok();
+    assert!(!audited["allowed"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_decision_is_made_again_after_everything_it_rested_on_has_changed() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    house.furnish(&dana).await;
+    let femi = house.invited(&dana, "femi").await;
+    let given = house.post("/api/v1/grants", &dana, grant(&house, "femi", "inference")).await.ok();
+    let denied = house.get("/api/v1/models/fraud", &femi).await;
+    let denied = denied.json()["error"]["decision"].as_str().unwrap().to_owned();
+    let allowed = can(&house, &dana, "predict", "fraud").await["decision"].as_str().unwrap().to_owned();
+    house.pass_seconds(5);
+
+    let id = given["grant"]["id"].as_str().unwrap();
+    house.post(&format!("/api/v1/grants/{id}/revoke"), &dana, json!({})).await.ok();
+    house.post("/api/v1/grants", &dana, grant(&house, "femi", "read-only")).await.ok();
+    assert_eq!(house.get("/api/v1/models/fraud", &femi).await.status, 200, "now it is allowed");
+
+    for (decision, who) in [(&denied, &femi), (&denied, &dana), (&allowed, &dana)] {
+        let replay = recorded(&house, &format!("/api/v1/decisions/{decision}/replay"), who).await;
+        assert_eq!(
+            (replay["agrees"].as_bool(), &replay["difference"]),
+            (Some(true), &Value::Null),
+            "{replay}"
+        );
+    }
+    // Then: a person of that time asks with the state of that time.
+    let view = recorded(&house, &format!("/api/v1/decisions/{denied}"), &femi).await;
+    assert!(
+        view["smallest"]["sentence"].as_str().unwrap().contains("a grant of read-only on fraud"),
+        "{view}"
+    );
+    let ilse = house.invited(&dana, "ilse").await;
+    assert_eq!(house.get(&format!("/api/v1/decisions/{denied}/replay"), &ilse).await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recorded_decisions_are_tried_under_another_bundle() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    house.furnish(&dana).await;
+    let femi = house.invited(&dana, "femi").await;
+    house.post("/api/v1/grants", &dana, grant(&house, "femi", "read-only")).await.ok();
+    for _ in 0..3 {
+        house.get("/api/v1/models/fraud", &femi).await.ok();
+    }
+    house.post("/api/v1/people/femi", &dana, json!({ "active": false })).await.ok();
+    let items = house.plane.recorded_decisions(1_000).await.unwrap();
+    assert!(items.len() > 5, "{}", items.len());
+    assert_eq!(house.plane.recorded_decisions(2).await.unwrap().len(), 2);
+
+    let active = house.plane.snapshot().bundle().clone();
+    let same = house.plane.replay_many(active.clone(), items.clone(), |_| ()).await.unwrap();
+    assert_eq!(
+        (same.replayed, same.flips),
+        (items.len() as u64, [].into()),
+        "the active bundle decides as it did"
+    );
+
+    let mut sources = active.sources().clone();
+    let forbid = "@id(\"no-cards\") @title(\"t\") @owner(\"o\") @reason(\"r\") @remedy(\"administrator\")
+         forbid (principal, action == Modelward::Action::\"readCard\", resource);";
+    sources.insert("site.cedar".to_owned(), forbid.to_owned());
+    let stricter = std::sync::Arc::new(modelward_decision::Bundle::from_sources(sources).unwrap());
+    let found = house.plane.replay_many(stricter, items, |_| ()).await.unwrap();
+    let (key, flips) = found.flips.iter().next().unwrap();
+    assert_eq!((found.flips.len(), flips.len(), key.policy.as_deref()), (1, 3, Some("no-cards")));
+    assert_eq!(key.direction, modelward_decision::replay::Direction::Stricter);
+}
