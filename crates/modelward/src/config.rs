@@ -28,7 +28,7 @@ use secrecy::SecretString;
 
 pub use form::{ByteSize, Count, Form, HttpUrl, LogFormat, Origin as LedgerOrigin, Raw, VariableName};
 pub use listener::{Listener, TlsFiles};
-pub use points::{Asserted, Caller, Points};
+pub use points::{Able, Asserted, Caller, Points};
 pub use problem::{ConfigError, Place, Problem};
 pub use read::{CLIENT_VARIABLES, Effective, Origin};
 pub use reference::reference;

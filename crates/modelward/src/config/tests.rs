@@ -231,6 +231,45 @@ fn a_caller_that_is_wrong_refuses_to_start() {
          [callers.c]\nprincipal = 'user:ana'\nall_projects = true\nprojects = ['x']\nobligations = ['fly']\n\
          [callers.d]\nprincipal = 'machine:m'\n[callers.e]\nprincipal = 'machine:m'\n",
         &[],
-        &expect![[""]],
+        &expect![[r#"
+            error: `forward_auth.listen` is beyond loopback and has no TLS
+              --> modelward.toml:2:10
+               |
+            2  | listen = '0.0.0.0:7072'
+               |          ^^^^^^^^^^^^^^
+            hint: set `forward_auth.tls.certificate` and `forward_auth.tls.key`, or, behind a proxy that encrypts, `forward_auth.danger_listen_beyond_loopback_without_tls = true`
+
+            error: `callers.a.principal` is neither `user:NAME` nor `machine:NAME`
+              --> modelward.toml:4:13
+               |
+            4  | principal = 'edge'
+               |             ^^^^^^
+            hint: write `user:NAME` or `machine:NAME`
+
+            error: the caller `c` reaches everything, and has a list beside
+               --> modelward.toml:10:12
+                |
+            10  | projects = ['x']
+                |            ^^^^^
+            hint: keep one of `callers.*.all_projects` and `callers.*.projects`
+
+            error: `callers.c.obligations` has the part `fly`, which is none of `strip`, `round`, `top-k`, `label-only`, `mask`, `row-filter`, `cohort`, `answer-bytes`, `rate`, `step-up`, `watermark`, `notify`
+               --> modelward.toml:11:15
+                |
+            11  | obligations = ['fly']
+                |               ^^^^^^^
+            hint: write a list
+
+            error: the callers `d` and `e` are the same principal
+               --> modelward.toml:15:13
+                |
+            15  | principal = 'machine:m'
+                |             ^^^^^^^^^^^
+            hint: give each caller a principal of its own, or join the two
+
+            error: `callers.b.principal` is missing
+              --> modelward.toml
+            hint: write `user:NAME` or `machine:NAME`
+        "#]],
     );
 }
