@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::house::{House, Session};
+use crate::house::{House, Session, declaration};
 
 async fn can(house: &House, who: &Session, action: &str, resource: &str) -> Value {
     house.post("/api/v1/can", who, json!({ "action": action, "resource": resource })).await.ok()
@@ -136,6 +136,12 @@ async fn a_decision_is_made_again_after_everything_it_rested_on_has_changed() {
     house.post(&format!("/api/v1/grants/{id}/revoke"), &dana, json!({})).await.ok();
     house.post("/api/v1/grants", &dana, grant(&house, "femi", "read-only")).await.ok();
     assert_eq!(house.get("/api/v1/models/fraud", &femi).await.status, 200, "now it is allowed");
+    let mut declared = declaration();
+    declared["model"][0]["classification"] = json!("restricted");
+    declared["model"][0]["tags"] = json!(["trained-on-personal"]);
+    house.post("/api/v1/apply", &dana, json!({ "declaration": declared })).await.ok();
+    let groups = json!({ "groups": [{ "name": "readers", "members": ["femi"] }] });
+    house.post("/api/v1/groups", &dana, groups).await.ok();
 
     for (decision, who) in [(&denied, &femi), (&denied, &dana), (&allowed, &dana)] {
         let replay = recorded(&house, &format!("/api/v1/decisions/{decision}/replay"), who).await;
@@ -152,7 +158,13 @@ async fn a_decision_is_made_again_after_everything_it_rested_on_has_changed() {
         "{view}"
     );
     let ilse = house.invited(&dana, "ilse").await;
-    assert_eq!(house.get(&format!("/api/v1/decisions/{denied}/replay"), &ilse).await.status, 403);
+    let path = format!("/api/v1/decisions/{denied}/replay");
+    assert_eq!(house.get(&path, &ilse).await.status, 403);
+
+    house.erase("femi").await;
+    let erased = house.get(&path, &dana).await;
+    assert_eq!(erased.code(), "conflict");
+    assert!(erased.text.contains("its facts were erased"), "{}", erased.text);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

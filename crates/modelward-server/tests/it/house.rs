@@ -309,6 +309,12 @@ impl House {
         self.enrol(invited.ok()["code"].as_str().unwrap()).await
     }
 
+    /// Makes the ledger forget what it knows of a person.
+    pub(crate) async fn erase(&self, name: &str) {
+        let person = self.plane.snapshot().person_named(name).unwrap().id;
+        self.ledger.erase_subject(&person.to_string(), None).unwrap().await.unwrap();
+    }
+
     /// A project with one served model.
     pub(crate) async fn furnish(&self, by: &Session) {
         self.post("/api/v1/apply", by, json!({ "declaration": declaration() })).await.ok();
