@@ -110,11 +110,11 @@ async fn answer(door: &Door<'_>, parts: &Parts, body: Incoming) -> Result<Respon
         Call::Metadata => return Ok(metadata(door)),
         Call::Evaluation => {
             let question = message::question(&request).map_err(|problem| rejected(door, problem))?;
-            decision(asker.evaluate(&question).await?)
+            decision(&asker.evaluate(&question).await?)
         }
         Call::Evaluations => {
             match message::evaluations(&request).map_err(|problem| rejected(door, problem))? {
-                Evaluations::One(question) => decision(asker.evaluate(&question).await?),
+                Evaluations::One(question) => decision(&asker.evaluate(&question).await?),
                 Evaluations::Several(questions, semantic) => {
                     json!({ "evaluations": several(&asker, questions, semantic).await? })
                 }
@@ -154,7 +154,7 @@ async fn several(
     evaluated
         .into_iter()
         .map(|one| match one {
-            Ok(evaluated) => Ok(decision(evaluated)),
+            Ok(evaluated) => Ok(decision(&evaluated)),
             // The caller itself counts no longer: that is no matter of one evaluation.
             Err(problem) if problem.kind == Kind::Unauthenticated => Err(problem),
             Err(problem) => Ok(json!({ "decision": false, "context": problem.in_context() })),
@@ -162,7 +162,7 @@ async fn several(
         .collect()
 }
 
-fn decision(evaluated: Evaluated) -> Value {
+fn decision(evaluated: &Evaluated) -> Value {
     json!({ "decision": evaluated.is_allowed, "context": evaluated.context })
 }
 

@@ -49,15 +49,12 @@ async fn answer(door: &Door<'_>, parts: &Parts) -> Result<Passed, Refusal> {
 fn told(headers: &HeaderMap) -> Result<Told<'_>, Refusal> {
     let nginx = (one(headers, &NGINX.0)?, one(headers, &NGINX.1)?);
     let traefik = (one(headers, &TRAEFIK.0)?, one(headers, &TRAEFIK.1)?);
-    let (target, method) = match (nginx, traefik) {
-        ((Some(target), Some(method)), (None, None)) | ((None, None), (Some(target), Some(method))) => {
-            (target, method)
-        }
-        _ => {
-            let message = "name the request in `x-original-uri` and `x-original-method`, or in \
-                           `x-forwarded-uri` and `x-forwarded-method`, and not in both";
-            return Err(Refusal::new(Reason::Http, message));
-        }
+    let (((Some(target), Some(method)), (None, None)) | ((None, None), (Some(target), Some(method)))) =
+        (nginx, traefik)
+    else {
+        let message = "name the request in `x-original-uri` and `x-original-method`, or in \
+                       `x-forwarded-uri` and `x-forwarded-method`, and not in both";
+        return Err(Refusal::new(Reason::Http, message));
     };
     let (Ok(target), Ok(method)) = (target.to_str(), method.to_str()) else {
         return Err(Refusal::new(Reason::Http, "the method or the target of the request cannot be read"));

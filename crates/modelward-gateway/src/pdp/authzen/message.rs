@@ -54,7 +54,7 @@ pub(super) enum Semantic {
 
 #[derive(Debug)]
 pub(super) enum Evaluations {
-    One(Question),
+    One(Box<Question>),
     /// Each one well-formed or not.
     Several(Vec<Result<Question, Problem>>, Semantic),
 }
@@ -91,7 +91,7 @@ pub(super) fn evaluations(request: &Object) -> Result<Evaluations, Problem> {
     }
     let semantic = semantic(request)?;
     if items.is_empty() {
-        return question(request).map(Evaluations::One);
+        return question(request).map(Box::new).map(Evaluations::One);
     }
     // What all of them share is wrong for all of them.
     for key in ["subject", "action", "resource", "context"] {

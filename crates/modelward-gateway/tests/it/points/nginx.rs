@@ -91,7 +91,6 @@ async fn start(ask: SocketAddr, models: SocketAddr) -> Option<Nginx> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[expect(clippy::print_stderr, reason = "whoever runs the tests should know what did not run")]
 async fn nginx_lets_through_what_is_allowed_and_nothing_else() {
     let reads_fraud = |world: &mut World, people: &People| {
         world.grant(Privilege::ReadOnly, people.noel, people.fraud.scope()).give();
