@@ -52,8 +52,8 @@ fn told(headers: &HeaderMap) -> Result<Told<'_>, Refusal> {
     let (((Some(target), Some(method)), (None, None)) | ((None, None), (Some(target), Some(method)))) =
         (nginx, traefik)
     else {
-        let message = "name the request in `x-original-uri` and `x-original-method`, or in `x-forwarded-uri` and \
-                       `x-forwarded-method`, and not in both";
+        let message = "name the request in `x-original-uri` and `x-original-method`, or in \
+                       `x-forwarded-uri` and `x-forwarded-method`, and not in both";
         return Err(Refusal::new(Reason::Http, message));
     };
     let (Ok(target), Ok(method)) = (target.to_str(), method.to_str()) else {
