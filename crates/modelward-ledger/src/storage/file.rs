@@ -77,13 +77,18 @@ impl Storage for FileStorage {
 
     fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         let path = self.path(path);
-        match fs::write(&path, bytes) {
+        let written = match fs::write(&path, bytes) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
                 fs::write(&path, bytes)
             }
             other => other,
+        };
+        if written.is_err() {
+            // A full disk leaves the beginning of a file, which a verifier would call damaged. It is written anew later.
+            fs::remove_file(&path).unwrap_or_default();
         }
+        written
     }
 
     fn sync_files(&self, paths: &[String]) -> io::Result<()> {

@@ -90,8 +90,7 @@ impl Server {
             let mut answers: VecDeque<_> = answers.into();
             for stream in listener.incoming() {
                 let Some((status, body)) = answers.pop_front() else { return };
-                let request = exchange(stream.unwrap(), status, &body.to_string());
-                seen.lock().unwrap().push(request);
+                exchange(stream.unwrap(), status, &body.to_string(), &seen);
             }
         });
         Self { url, requests }
@@ -102,7 +101,8 @@ impl Server {
     }
 }
 
-fn exchange(stream: TcpStream, status: u16, body: &str) -> Request {
+/// Notes the request before it answers: whoever has the answer finds it noted.
+fn exchange(stream: TcpStream, status: u16, body: &str, seen: &Mutex<Vec<Request>>) {
     let mut reader = BufReader::new(stream);
     let mut head = Vec::new();
     loop {
@@ -124,7 +124,8 @@ fn exchange(stream: TcpStream, status: u16, body: &str) -> Request {
         "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    reader.get_mut().write_all(answer.as_bytes()).unwrap();
     let line = head.first().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
-    Request { line, authorization: header("authorization"), body: String::from_utf8(content).unwrap() }
+    let body = String::from_utf8(content).unwrap();
+    seen.lock().unwrap().push(Request { line, authorization: header("authorization"), body });
+    reader.get_mut().write_all(answer.as_bytes()).unwrap();
 }
