@@ -21,15 +21,15 @@ use modelward_store::bundles::{BundleHead, BundleRow, PolicyStep};
 
 use crate::caller::Caller;
 use crate::control::{Allowed, ControlPlane};
+use crate::names;
 use crate::policies::{self, text_of, unknown};
-use crate::problem::Problem;
+use crate::problem::{Problem, chain};
 use crate::turn::Changed;
 use crate::wire::{
     ActivateRequest, BundleFileView, BundleLine, BundleSignatureView, BundleStage, BundleText, BundleView,
     ErrorCode, FileChange, HandbookText, List, PolicyChanged, PolicyStatus, PolicyStepView, ProposeRequest,
     ReviewerView, SignBundleRequest, TrialRequest, TrialView,
 };
-use crate::{names, problem};
 
 /// Bundles and steps shown.
 const SHOWN: u32 = 200;
@@ -56,9 +56,9 @@ impl From<SignatureError> for Problem {
 
 /// What was proposed and what governed, to tell how far a bundle has come.
 struct History {
+    /// Newest first.
+    steps: Vec<PolicyStep>,
     state: PolicyState,
-    /// Every bundle that was in force at some time.
-    past: BTreeSet<Digest>,
     active: Arc<Bundle>,
 }
 
@@ -66,8 +66,13 @@ impl History {
     async fn read(plane: &ControlPlane) -> Result<Self, Problem> {
         let steps = plane.store.policy_steps(SHOWN).await?;
         let state = state_of(&steps)?;
-        let past = steps.iter().map(|step| step.state.active).collect();
-        Ok(Self { state, past, active: plane.policies.bundle(state.active).await? })
+        let active = plane.policies.bundle(state.active).await?;
+        Ok(Self { steps, state, active })
+    }
+
+    /// Whether the bundle was in force at some time.
+    fn was_in_force(&self, digest: Digest) -> bool {
+        self.steps.iter().any(|step| step.state.active == digest)
     }
 
     fn stage(&self, file: &BundleFile) -> BundleStage {
@@ -77,7 +82,7 @@ impl History {
             _ if digest == self.state.active => BundleStage::Active,
             Some(Reach::Shadow) => BundleStage::Shadow,
             Some(Reach::Canary { .. }) => BundleStage::Canary,
-            None if self.past.contains(&digest) => BundleStage::Superseded,
+            None if self.was_in_force(digest) => BundleStage::Superseded,
             None if self.reviewed(file).is_ok() => BundleStage::Reviewed,
             None => BundleStage::Proposed,
         }
@@ -130,7 +135,6 @@ pub(crate) async fn state(
     let ((), pass) = plane.permit(caller, Action::ReadMatrix, ResourceRef::Platform, summary, ()).await?;
     pass.carry_out(async {
         let history = History::read(plane).await?;
-        let steps = plane.store.policy_steps(SHOWN).await?;
         let on_trial = match history.state.on_trial {
             Some(trial) => {
                 let bundle = line(plane, &history, &head(plane, trial.bundle).await?).await?;
@@ -141,7 +145,7 @@ pub(crate) async fn state(
         Ok(PolicyStatus {
             active: line(plane, &history, &head(plane, history.state.active).await?).await?,
             on_trial,
-            steps: steps.iter().map(step_view).collect(),
+            steps: history.steps.iter().map(step_view).collect(),
             reviewers: reviewer_views(&history.active)?,
             revision: plane.snapshot().revision(),
         })
@@ -222,7 +226,7 @@ pub(crate) async fn one(
 
 /// Why a bundle cannot come into force as it stands.
 fn missing(history: &History, file: &BundleFile) -> Option<String> {
-    if history.past.contains(&file.digest()) {
+    if history.was_in_force(file.digest()) {
         return None;
     }
     history.reviewed(file).err().map(|error| error.to_string())
@@ -312,6 +316,17 @@ struct Judged {
     matrix: Vec<String>,
 }
 
+impl Judged {
+    fn pass(&self) -> Result<(), Problem> {
+        if self.passes {
+            return Ok(());
+        }
+        let first = self.failures.first().map_or("", String::as_str);
+        Err(Problem::new(ErrorCode::Refused, format!("the bundle does not pass the gate: {first}"))
+            .hint("run `modelward policy check` on its folder for the whole report"))
+    }
+}
+
 /// Runs the gate where it may take its time. What a solver said is believed from the file only as far as signatures
 /// cover it.
 async fn judge(active: Arc<Bundle>, file: BundleFile) -> Result<Judged, Problem> {
@@ -342,22 +357,17 @@ pub(crate) async fn propose(
     let (opened, pass) =
         plane.permit(caller, Action::AuthorPolicy, ResourceRef::Platform, summary, opened).await?;
     pass.carry_out(async {
-        let file = opened.map_err(|error| Problem::new(ErrorCode::Refused, said(&error)))?;
+        let file = opened.map_err(|error| Problem::new(ErrorCode::Refused, chain(&error)))?;
         let digest = file.digest();
         let read = file.clone();
         let bundle = tokio::task::spawn_blocking(move || read.bundle())
             .await
             .map_err(|error| Problem::internal("reading a bundle", &error))?
-            .map_err(|error| Problem::new(ErrorCode::Refused, said(&error)))?;
+            .map_err(|error| Problem::new(ErrorCode::Refused, chain(&error)))?;
         let bundle = plane.policies.keep(Arc::new(bundle));
         let history = History::read(plane).await?;
         let judged = judge(Arc::clone(&history.active), file.clone()).await?;
-        if !judged.passes {
-            let first = judged.failures.first().cloned().unwrap_or_default();
-            let message = format!("the bundle does not pass the gate: {first}");
-            return Err(Problem::new(ErrorCode::Refused, message)
-                .hint("run `modelward policy check` on its folder for the whole report"));
-        }
+        judged.pass()?;
         for signature in file.signatures() {
             check_signature(&file, &history.active, &Reviewers::default(), signature)?;
         }
@@ -515,7 +525,7 @@ pub(crate) async fn roll_back(
     pass.carry_out(async {
         let digest = digest(&request.bundle)?;
         let history = History::read(plane).await?;
-        if !history.past.contains(&digest) {
+        if !history.was_in_force(digest) {
             return Err(Problem::new(ErrorCode::Refused, format!("{digest} was never in force")).hint(
                 "only a bundle that was in force before can be gone back to; activate this one instead",
             ));
@@ -543,10 +553,7 @@ async fn forward(
     let reviewed = check_signatures(&file, &history.active, &Reviewers::default())?;
     plane.policies.bundle(digest).await?;
     let judged = judge(Arc::clone(&history.active), file).await?;
-    if !judged.passes {
-        let first = judged.failures.first().cloned().unwrap_or_default();
-        return Err(Problem::new(ErrorCode::Refused, format!("the bundle does not pass the gate: {first}")));
-    }
+    judged.pass()?;
     let signers: Vec<&str> = reviewed.reviewers().iter().map(Name::as_str).collect();
     let lines = vec![
         format!("{digest} after {}", history.state.active),
@@ -579,9 +586,4 @@ async fn changed(
     let history = History::read(plane).await?;
     let bundle = line(plane, &history, &head(plane, digest).await?).await?;
     Ok(PolicyChanged { bundle, revision: plane.snapshot().revision(), message: message.into() })
-}
-
-/// An error with what it rests on, for whoever wrote the bundle.
-fn said(error: &(dyn std::error::Error + 'static)) -> String {
-    problem::chain(error)
 }
