@@ -76,7 +76,7 @@ fn feed_events(
                 let lines: Vec<DecisionLine> = entries
                     .iter()
                     .filter(|(_, entry)| wanted_now.matches(entry))
-                    .filter_map(|(index, entry)| decisions::line(&reading, &snapshot, *index, entry))
+                    .filter_map(|(index, entry)| wanted_now.line(&reading, &snapshot, *index, entry))
                     .collect();
                 Ok((after, lines))
             })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use modelward_decision::vocabulary::{Action, DecisionId, Privilege, ResourceRef};
-use modelward_decision::{Request, Snapshot, explain, may_know_of};
+use modelward_decision::{Outcome, Request, Snapshot, explain, may_know_of};
 use modelward_enforcement::Summary;
 use modelward_ledger::LedgerReader;
 use modelward_ledger::entry::{Entry, Kind, Verdict as EntryVerdict};
@@ -40,6 +40,8 @@ pub(crate) struct Wanted {
     resources: Option<Vec<String>>,
     verdict: Option<Verdict>,
     own_account: bool,
+    /// For somebody who may see no more than what concerns them.
+    partly: bool,
 }
 
 impl Wanted {
@@ -61,7 +63,12 @@ impl Wanted {
         let privilege = privilege.map_err(|error: modelward_decision::vocabulary::UnknownPrivilege| {
             Problem::malformed(error.to_string())
         })?;
-        let resources = filter.resource.as_deref().map(|text| ids_of(&snapshot, text)).transpose()?;
+        let partly = whose == Whose::Me && !plane.may(caller, Action::ExplainOthers, ResourceRef::Platform);
+        let resources = match filter.resource.as_deref().map(|text| ids_of(&snapshot, text)) {
+            // Nothing is of a thing that is not there, as nothing is of one that may not be known of.
+            Some(Err(_)) if partly => Some(Vec::new()),
+            found => found.transpose()?,
+        };
         // Whoever asks for an action or privilege of the own account means it.
         let about_oneself = action.is_some_and(|it| it.privilege() == Privilege::SelfService)
             || privilege == Some(Privilege::SelfService);
@@ -72,6 +79,7 @@ impl Wanted {
             resources,
             verdict: filter.verdict,
             own_account: filter.own_account.unwrap_or(false) || about_oneself,
+            partly,
         })
     }
 
@@ -102,6 +110,23 @@ impl Wanted {
             && self.action.is_none_or(|wanted| wanted == action)
             && self.privilege.is_none_or(|wanted| wanted == action.privilege())
             && (self.own_account || action.privilege() != Privilege::SelfService)
+    }
+
+    /// What the feed says of an entry that [`matches`](Self::matches).
+    pub(crate) fn line(
+        &self,
+        plane: &ControlPlane,
+        snapshot: &Snapshot,
+        index: u64,
+        entry: &Entry,
+    ) -> Option<DecisionLine> {
+        let request = request_of(plane, entry);
+        let line = line_with(snapshot, index, entry, request.as_ref())?;
+        let may_know = |request: &Request| may_know_of(snapshot, request);
+        if !self.partly || line.allowed || request.as_ref().is_some_and(may_know) {
+            return Some(line);
+        }
+        self.resources.is_none().then(|| veiled(line))
     }
 }
 
@@ -161,8 +186,11 @@ async fn page(
         let found_max = usize::try_from(limit).unwrap_or(usize::MAX);
         let found = reader.search(before, found_max, LOOKED_MAX, |_, entry| wanted.matches(entry))?;
         let snapshot = plane.snapshot();
-        let items =
-            found.found.iter().filter_map(|(index, entry)| line(&plane, &snapshot, *index, entry)).collect();
+        let items = found
+            .found
+            .iter()
+            .filter_map(|(index, entry)| wanted.line(&plane, &snapshot, *index, entry))
+            .collect();
         Ok(Page {
             items,
             next: found.next_before.map(|index| index.to_string()),
@@ -192,13 +220,12 @@ pub(crate) fn time_of(entry: &Entry) -> Timestamp {
     Timestamp::from_microsecond(entry.t).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-pub(crate) fn line(
-    plane: &ControlPlane,
-    snapshot: &Snapshot,
-    index: u64,
-    entry: &Entry,
-) -> Option<DecisionLine> {
-    line_with(snapshot, index, entry, request_of(plane, entry).as_ref())
+/// An own denial about what one may not know of: the same for what is not there.
+fn veiled(line: DecisionLine) -> DecisionLine {
+    let name = format!("a {} you may not know of", line.resource.kind);
+    let resource = ResourceView { id: None, name, ..line.resource };
+    let outcome = Outcome::NotPermitted.as_str().to_owned();
+    DecisionLine { resource, environment: String::new(), outcome, ..line }
 }
 
 fn line_with(
@@ -302,6 +329,9 @@ async fn full(
     };
     let again = request.as_ref().map(|request| plane.would(&then, request));
     // An own denial about a thing one may not know of tells nothing of the thing, then as now.
+    let known =
+        !partly || line.allowed || request.as_ref().is_some_and(|request| may_know_of(&then, request));
+    let line = if known { line } else { veiled(line) };
     let hidden =
         partly && !line.allowed && again.as_ref().is_none_or(|decision| decision.covering.is_empty());
     let held = again.as_ref().map(|decision| decision.held_fields.iter().copied().collect::<Vec<_>>());
@@ -311,9 +341,8 @@ async fn full(
         .filter(|_| !hidden)
         .map(|request| access::trace_view(&then, &explain(&then, request, &held)));
     let denied = again.as_ref().zip(request.as_ref()).filter(|_| !line.allowed);
-    let known = |request| !partly || may_know_of(&then, request);
     let remedies: Vec<RemedyView> = denied
-        .map(|(decision, request)| remedies(&present, decision, known(request), &line.resource.name))
+        .map(|(decision, _)| remedies(&present, decision, known, &line.resource.name))
         .unwrap_or_default();
     let audience = Audience { admin: !partly, what: &line.resource.name };
     let smallest = denied.and_then(|(decision, request)| smallest_view(&then, request, decision, audience));
@@ -327,7 +356,7 @@ async fn full(
         phrase: line.action.phrase().to_owned(),
         grant: entry.grant.as_deref().and_then(|text| text.parse().ok()),
         covering: again.map(|decision| decision.covering).unwrap_or_default(),
-        determining: entry.determining.iter().map(|id| policy(&present, id)).collect(),
+        determining: entry.determining.iter().filter(|_| known).map(|id| policy(&present, id)).collect(),
         obligations: obligations(&entry),
         held_fields: held,
         remedies,

@@ -85,6 +85,38 @@ async fn what_is_enough_does_not_tell_that_a_thing_exists() {
 }
 
 #[tokio::test]
+async fn the_record_of_a_denial_does_not_tell_its_asker_that_a_thing_exists() {
+    let house = House::new().await;
+    let dana = house.first().await;
+    house.furnish(&dana).await;
+    let femi = house.invited(&dana, "femi").await;
+    // A guardrail says no to the model that is there; nothing does to the one that is not.
+    house.post("/api/v1/people/femi", &dana, json!({ "clearance": "public" })).await.ok();
+    let mut told = Vec::new();
+    for model in ["fraud", "no-such"] {
+        let denied = house.get(&format!("/api/v1/models/{model}"), &femi).await;
+        let id = denied.json()["error"]["decision"].as_str().unwrap().to_owned();
+        let mut own = recorded(&house, &format!("/api/v1/decisions/{id}"), &femi).await;
+        let whole = house.get(&format!("/api/v1/decisions/{id}"), &dana).await.ok();
+        assert_eq!(whole["outcome"] == "forbidden", model == "fraud", "{whole}");
+        // Each asking has an id, a time and a place of its own.
+        for key in ["id", "index", "at", "ledger", "smallest", "facts"] {
+            own[key] = Value::Null;
+        }
+        told.push(own);
+        let feed = house.get(&format!("/api/v1/decisions?resource={model}"), &femi).await.ok();
+        assert_eq!(feed["items"], json!([]), "{model}");
+    }
+    assert_eq!(told[0], told[1]);
+    let feed = house.get("/api/v1/decisions?action=readCard", &femi).await.ok();
+    assert_eq!(feed["items"].as_array().map(Vec::len), Some(2));
+    for line in feed["items"].as_array().unwrap() {
+        assert_eq!(line["resource"]["name"], "a model you may not know of");
+        assert_eq!((&line["outcome"], &line["resource"]["id"]), (&json!("not-permitted"), &Value::Null));
+    }
+}
+
+#[tokio::test]
 async fn who_may_and_what_one_may_come_in_pages_and_only_to_whom_they_concern() {
     let house = House::new().await;
     let dana = house.first().await;
