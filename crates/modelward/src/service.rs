@@ -2,6 +2,7 @@
 
 mod points;
 mod reload;
+mod threads;
 mod watch;
 mod well;
 
@@ -33,6 +34,7 @@ use crate::tls::{Certificate, CertificateError};
 use crate::upstreams::{self, UpstreamSetupError};
 
 pub use reload::Reload;
+use threads::ControlThreads;
 
 /// The system at work. Dropping it cuts everything; [`Service::stop`] ends it in order.
 #[derive(Debug)]
@@ -51,6 +53,7 @@ pub struct Service {
     house: House,
     stop: CancellationToken,
     tasks: JoinSet<()>,
+    threads: ControlThreads,
     drain: Duration,
 }
 
@@ -86,6 +89,8 @@ pub enum ServiceError {
     Control(#[from] StartError),
     #[error("the first person cannot be let in: {0}")]
     First(String),
+    #[error("the threads of the control plane do not start")]
+    Threads(#[source] io::Error),
     #[error("the gateway does not start")]
     Gateway(#[source] modelward_decision::vocabulary::NameError),
 }
@@ -137,13 +142,11 @@ impl Service {
         let control_tls = control_certificate.as_deref().map(Certificate::tls);
         let gateway_tls = gateway_certificate.as_deref().map(Certificate::tls);
         let mut tasks = JoinSet::new();
-        tasks.spawn(listener::serve(
-            control_listener,
-            control_tls,
-            router,
-            config.drain_timeout,
-            stop.clone(),
-        ));
+        let threads = ControlThreads::start().map_err(ServiceError::Threads)?;
+        tasks.spawn_on(
+            listener::serve(control_listener, control_tls, router, config.drain_timeout, stop.clone()),
+            threads.handle(),
+        );
         doors.serve(&data_plane, &mut tasks, &stop);
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(async move { data_plane.serve(gateway_listener, gateway_tls, stopped).await });
@@ -163,6 +166,7 @@ impl Service {
             house,
             stop,
             tasks,
+            threads,
             drain,
         })
     }
@@ -182,7 +186,7 @@ impl Service {
             tracing::warn!("a listener did not stop in time");
             self.tasks.shutdown().await;
         }
-        drop(self.plane);
+        drop((self.plane, self.threads));
         self.house.close().await;
     }
 }

@@ -65,6 +65,7 @@ fn failure(error: &ServiceError) -> Failure {
         | ServiceError::TokenKeys(_)
         | ServiceError::Control(_)
         | ServiceError::First(_)
+        | ServiceError::Threads(_)
         | ServiceError::Gateway(_) => Exit::Failure,
     };
     let failure = Failure::of(exit, error);
