@@ -20,14 +20,37 @@ use crate::parts::{Uncovered, Value};
 /// What tests have seen so far.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// For each policy whose scope has held: for each clause, whether it was seen true and false.
-    policies: BTreeMap<SmolStr, Vec<Both>>,
+    /// For each policy whose scope has held: for each clause, by whom it was seen true and false.
+    policies: BTreeMap<SmolStr, Vec<Sightings>>,
+}
+
+/// The titles of the scenarios that saw a clause to hold and not to hold, in the order they ran.
+#[derive(Debug, Clone, Default)]
+struct Sightings {
+    to_hold: Vec<SmolStr>,
+    not_to_hold: Vec<SmolStr>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Both {
     pub seen_true: bool,
     pub seen_false: bool,
+}
+
+/// The scenarios that saw one of the two values.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct SeenIn {
+    pub scenarios: usize,
+    /// The titles of the first of them, at most [`Self::TITLES_MAX`].
+    pub titles: Vec<SmolStr>,
+}
+
+impl SeenIn {
+    pub const TITLES_MAX: usize = 10;
+
+    fn new(titles: &[SmolStr]) -> Self {
+        Self { scenarios: titles.len(), titles: titles.iter().take(Self::TITLES_MAX).cloned().collect() }
+    }
 }
 
 /// The coverage of a bundle.
@@ -58,26 +81,32 @@ pub struct ClauseCoverage {
     pub at: Place,
     #[serde(flatten)]
     pub both: Both,
+    pub true_in: SeenIn,
+    pub false_in: SeenIn,
     /// The values nothing brought about and nothing excuses.
     pub missing: Vec<Value>,
 }
 
 impl Seen {
-    /// Notes what one decided request says about every clause.
-    pub fn note(&mut self, snapshot: &Snapshot, request: &Request, decision: &Decision) {
+    /// Notes what one decided request of a scenario says about every clause.
+    pub fn note(&mut self, scenario: &SmolStr, snapshot: &Snapshot, request: &Request, decision: &Decision) {
         let held: Vec<Field> = decision.held_fields.iter().copied().collect();
         for observed in observe(snapshot, request, &held) {
             let clauses = self.policies.entry(observed.policy).or_default();
             for (index, result) in observed.clauses.into_iter().enumerate() {
                 if clauses.len() <= index {
-                    clauses.push(Both::default());
+                    clauses.push(Sightings::default());
                 }
-                let Some(both) = clauses.get_mut(index) else { continue };
-                match result {
-                    ClauseResult::Holds => both.seen_true = true,
-                    ClauseResult::DoesNotHold => both.seen_false = true,
+                let Some(sightings) = clauses.get_mut(index) else { continue };
+                let titles = match result {
+                    ClauseResult::Holds => &mut sightings.to_hold,
+                    ClauseResult::DoesNotHold => &mut sightings.not_to_hold,
                     // An error is no value; the proofs say whether there can be one.
-                    ClauseResult::Errs => {}
+                    ClauseResult::Errs => continue,
+                };
+                // Scenarios run one after the other, so each stands here once.
+                if titles.last() != Some(scenario) {
+                    titles.push(scenario.clone());
                 }
             }
         }
@@ -93,7 +122,10 @@ impl Coverage {
             let known = seen.policies.get(&policy.id);
             let mut clauses = Vec::new();
             for (index, clause) in policy.clauses.iter().enumerate() {
-                let both = known.and_then(|clauses| clauses.get(index)).copied().unwrap_or_default();
+                let sightings = known.and_then(|clauses| clauses.get(index)).cloned().unwrap_or_default();
+                let (true_in, false_in) =
+                    (SeenIn::new(&sightings.to_hold), SeenIn::new(&sightings.not_to_hold));
+                let both = Both { seen_true: true_in.scenarios > 0, seen_false: false_in.scenarios > 0 };
                 let mut missing = Vec::new();
                 for (value, is_seen) in [(Value::True, both.seen_true), (Value::False, both.seen_false)] {
                     coverage.halves += 1;
@@ -115,6 +147,8 @@ impl Coverage {
                     text: clause.text.clone(),
                     at: clause.at.clone(),
                     both,
+                    true_in,
+                    false_in,
                     missing,
                 });
             }

@@ -150,10 +150,47 @@ pub fn check(candidate: Candidate<'_>) -> Report {
     report
 }
 
+/// What came of the tests of a bundle, without any other step.
+pub fn test_results(bundle: &Arc<Bundle>) -> Result<Vec<TestResult>, Vec<Finding>> {
+    Ok(Tests::read(bundle.sources())?.run(bundle, None))
+}
+
 /// The tests of a bundle, read.
 struct Tests {
     scenarios: Vec<Scenario>,
     cedar: Vec<(String, Vec<cedar_test::CedarTest>)>,
+}
+
+impl Tests {
+    fn read(sources: &BTreeMap<String, String>) -> Result<Self, Vec<Finding>> {
+        let mut tests = Self { scenarios: Vec::new(), cedar: Vec::new() };
+        let mut findings = Vec::new();
+        for (file, text) in sources {
+            let wrong = match FileKind::of(file) {
+                Some(FileKind::Scenario) => {
+                    scenario::parse(file, text).map(|read| tests.scenarios.extend(read)).err()
+                }
+                Some(FileKind::CedarTest) => {
+                    cedar_test::parse(file, text).map(|read| tests.cedar.push((file.clone(), read))).err()
+                }
+                _ => None,
+            };
+            findings.extend(wrong);
+        }
+        if findings.is_empty() { Ok(tests) } else { Err(findings) }
+    }
+
+    /// Every one of them. What scenarios see of the clauses is noted where somebody wants to know.
+    fn run(&self, bundle: &Arc<Bundle>, mut seen: Option<&mut Seen>) -> Vec<TestResult> {
+        let mut results = Vec::new();
+        for scenario in &self.scenarios {
+            results.extend(scenario.run(bundle, seen.as_deref_mut()));
+        }
+        for (file, tests) in &self.cedar {
+            results.extend(cedar_test::run(file, tests, bundle));
+        }
+        results
+    }
 }
 
 fn is_project(candidate: Candidate<'_>) -> bool {
@@ -175,21 +212,11 @@ fn read(candidate: Candidate<'_>) -> Result<(Arc<Bundle>, Parts, Tests), Vec<Fin
     };
     let bundle = bundle.map_err(|wrong| findings.extend(wrong)).ok();
     let parts = Parts::read(candidate.sources).map_err(|wrong| findings.extend(wrong)).ok();
-    let mut tests = Tests { scenarios: Vec::new(), cedar: Vec::new() };
-    for (file, text) in candidate.sources {
-        let wrong = match FileKind::of(file) {
-            Some(FileKind::Scenario) => {
-                scenario::parse(file, text).map(|read| tests.scenarios.extend(read)).err()
-            }
-            Some(FileKind::CedarTest) => {
-                cedar_test::parse(file, text).map(|read| tests.cedar.push((file.clone(), read))).err()
-            }
-            _ => None,
-        };
-        findings.extend(wrong);
-    }
-    match (bundle, parts) {
-        (Some(bundle), Some(parts)) if findings.is_empty() => Ok((Arc::new(bundle), parts, tests)),
+    let tests = Tests::read(candidate.sources).map_err(|wrong| findings.extend(wrong)).ok();
+    match (bundle, parts, tests) {
+        (Some(bundle), Some(parts), Some(tests)) if findings.is_empty() => {
+            Ok((Arc::new(bundle), parts, tests))
+        }
         _ => {
             findings.sort();
             findings.dedup();
@@ -205,13 +232,7 @@ fn identity(sources: &BTreeMap<String, String>) -> Option<Identity> {
 
 fn run_tests(report: &mut Report, bundle: &Arc<Bundle>, tests: &Tests) -> Seen {
     let mut seen = Seen::default();
-    let mut results = Vec::new();
-    for scenario in &tests.scenarios {
-        results.extend(scenario.run(bundle, &mut seen));
-    }
-    for (file, tests) in &tests.cedar {
-        results.extend(cedar_test::run(file, tests, bundle));
-    }
+    let results = tests.run(bundle, Some(&mut seen));
     let findings: Vec<Finding> = results.iter().filter_map(TestResult::finding).collect();
     let summary = format!("{} of {} passed", results.len() - findings.len(), results.len());
     report.add(Step::new("tests", summary, findings));

@@ -25,6 +25,7 @@ use modelward_identity::softlock::Softlocks;
 use modelward_identity::token::{Issuer, Verifier};
 use modelward_ledger::entry::{EntryDraft, Resource, SubjectKind};
 use modelward_ledger::{Lane, Ledger, LedgerReader, LedgerSink as _};
+use modelward_policy::BundleFile;
 use modelward_seal::canonical;
 use modelward_seal::source::{Clock, Ids};
 use modelward_store::{Moment, StateChange, Store, StoreError};
@@ -312,10 +313,11 @@ impl ControlPlane {
         if self.store.policy(Moment::Now).await?.is_some() {
             return Ok(());
         }
-        let row = self.policies.row(bundle, None, self.now())?;
-        self.store.put_bundle(&row).await?;
-        let first = PolicyState::first(bundle.digest());
-        let lines = vec![format!("the first bundle: {} {}", row.name, row.version)];
+        let file = BundleFile::pack(bundle.sources().clone())
+            .map_err(|error| Problem::internal("packing a bundle", &error))?;
+        let head = self.policies.put(bundle, file, None, self.now()).await?.head;
+        let first = PolicyState::first(head.digest);
+        let lines = vec![format!("the first bundle: {} {}", head.name, head.version)];
         let changes = vec![StateChange::Policy(first)];
         self.turn().await?.make(Changed { actor: None, what: "first-bundle", lines, changes }).await?;
         Ok(())

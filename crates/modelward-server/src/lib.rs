@@ -20,6 +20,7 @@ mod caller;
 mod export;
 mod figures;
 mod http;
+mod judged;
 mod marks;
 mod names;
 mod ops;

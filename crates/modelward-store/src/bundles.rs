@@ -13,14 +13,9 @@ use crate::{PAGE_MAX, Store, StoreError};
 /// A bundle as the database keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BundleRow {
-    pub digest: Digest,
-    pub name: String,
-    pub version: String,
+    pub head: BundleHead,
     /// The bundle file: opaque here.
     pub file: String,
-    /// `None` is the program itself.
-    pub proposed_by: Option<PrincipalRef>,
-    pub proposed_at: Timestamp,
 }
 
 /// What is known of a bundle without its file.
@@ -29,6 +24,7 @@ pub struct BundleHead {
     pub digest: Digest,
     pub name: String,
     pub version: String,
+    /// `None` is the program itself.
     pub proposed_by: Option<PrincipalRef>,
     pub proposed_at: Timestamp,
 }
@@ -50,17 +46,18 @@ impl Store {
         if bundle.file.len() > Self::BUNDLE_BYTES_MAX {
             return Err(StoreError::TooLong { what: "a bundle", max: Self::BUNDLE_BYTES_MAX });
         }
+        let BundleHead { digest, name, version, proposed_by, proposed_at } = &bundle.head;
         let _writing = self.writing().await;
         sqlx::query(
             "INSERT INTO bundle (digest, name, version, file, proposed_by, proposed_at)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (digest) DO NOTHING",
         )
-        .bind(bundle.digest.to_string())
-        .bind(bundle.name.as_str())
-        .bind(bundle.version.as_str())
+        .bind(digest.to_string())
+        .bind(name.as_str())
+        .bind(version.as_str())
         .bind(bundle.file.as_str())
-        .bind(bundle.proposed_by.map(|who| who.to_string()).unwrap_or_default())
-        .bind(micros(bundle.proposed_at))
+        .bind(proposed_by.map(|who| who.to_string()).unwrap_or_default())
+        .bind(micros(*proposed_at))
         .execute(self.pool())
         .await
         .doing("keep a bundle")?;
@@ -85,19 +82,26 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// The file of a bundle.
-    pub async fn bundle(&self, digest: Digest) -> Result<Option<BundleRow>, StoreError> {
+    /// What is known of a bundle without its file.
+    pub async fn bundle_head(&self, digest: Digest) -> Result<Option<BundleHead>, StoreError> {
         let row = sqlx::query(
-            "SELECT digest, name, version, proposed_by, proposed_at, file FROM bundle WHERE digest = $1",
+            "SELECT digest, name, version, proposed_by, proposed_at FROM bundle WHERE digest = $1",
         )
         .bind(digest.to_string())
         .fetch_optional(self.pool())
         .await
-        .doing("read a bundle")?;
-        let Some(row) = row else { return Ok(None) };
-        let BundleHead { digest, name, version, proposed_by, proposed_at } = head(&row)?;
-        let file = text(&row, 5)?.to_owned();
-        Ok(Some(BundleRow { digest, name, version, file, proposed_by, proposed_at }))
+        .doing("read what is known of a bundle")?;
+        row.as_ref().map(head).transpose()
+    }
+
+    /// The file of a bundle.
+    pub async fn bundle_file(&self, digest: Digest) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT file FROM bundle WHERE digest = $1")
+            .bind(digest.to_string())
+            .fetch_optional(self.pool())
+            .await
+            .doing("read the file of a bundle")?;
+        row.map(|row| Ok(text(&row, 0)?.to_owned())).transpose()
     }
 
     /// The bundles that were proposed last, newest first.

@@ -2,11 +2,9 @@
 
 use expect_test::expect;
 use jiff::Timestamp;
-use modelward_decision::bundle::FileKind;
-use modelward_policy::Bundle;
-use modelward_policy::coverage::Seen;
 use modelward_policy::handbook::{Document, Material, write};
 use modelward_policy::scenario::{TestResult, parse};
+use modelward_policy::{Bundle, gate};
 use std::sync::Arc;
 
 use crate::house::{changed, default_bundle};
@@ -23,13 +21,7 @@ const WORLD: &str = "given project payments\n\
 const NOON: Timestamp = Timestamp::constant(1_795_176_000, 0);
 
 fn results(bundle: &Arc<Bundle>) -> Vec<TestResult> {
-    let scenarios =
-        bundle.sources().iter().filter(|(file, _)| FileKind::of(file) == Some(FileKind::Scenario));
-    let mut seen = Seen::default();
-    scenarios
-        .flat_map(|(file, text)| parse(file, text).expect("well-formed"))
-        .flat_map(|scenario| scenario.run(bundle, &mut seen))
-        .collect()
+    gate::test_results(bundle).expect("readable tests")
 }
 
 fn handbook(bundle: &Arc<Bundle>) -> Document {

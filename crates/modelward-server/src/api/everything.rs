@@ -50,6 +50,49 @@ macro_rules! commands {
     )+};
 }
 
+/// A read of one thing by its id.
+macro_rules! reads_by_id {
+    ($($name:ident: $operation:path, $id:path;)+) => {$(
+        pub(super) async fn $name(
+            State(plane): State<Plane>,
+            Path(which): Path<String>,
+            request: Request<Body>,
+        ) -> Answer {
+            let caller = incoming(&plane, request).await?.caller(&plane).await?;
+            respond($operation(&plane, &caller, $id(&which)?).await?)
+        }
+    )+};
+}
+
+/// A read of one thing that belongs to another, by both their names.
+macro_rules! reads_within {
+    ($($name:ident: $operation:path;)+) => {$(
+        pub(super) async fn $name(
+            State(plane): State<Plane>,
+            Path((whole, part)): Path<(String, String)>,
+            request: Request<Body>,
+        ) -> Answer {
+            let caller = incoming(&plane, request).await?.caller(&plane).await?;
+            respond($operation(&plane, &caller, &whole, &part).await?)
+        }
+    )+};
+}
+
+/// A command on one thing, with its body as `json` or, where that may be left out, as `json_or_default`.
+macro_rules! commands_on_one {
+    ($($name:ident: $operation:path, $body:ident;)+) => {$(
+        pub(super) async fn $name(
+            State(plane): State<Plane>,
+            Path(which): Path<String>,
+            request: Request<Body>,
+        ) -> Answer {
+            let incoming = incoming(&plane, request).await?;
+            let caller = incoming.caller(&plane).await?;
+            respond($operation(&plane, &caller, &which, incoming.$body()?).await?)
+        }
+    )+};
+}
+
 reads! {
     privileges: access::privileges;
     projects: inventory::projects;
@@ -76,6 +119,21 @@ reads_one! {
     bundle: governing::one;
     bundle_file: governing::file;
     sessions_of: account::sessions_of;
+    end_sessions: account::end_all;
+    revoke_key: keeping::revoke;
+}
+
+reads_by_id! {
+    grant: giving::one, grant_id;
+    decision: feed::one, decision_id;
+    replay: again::replay, decision_id;
+    ledger_entry: log::entry, index;
+    ledger_proof: log::proof, index;
+}
+
+reads_within! {
+    version: inventory::version;
+    metrics: inventory::metrics;
 }
 
 commands! {
@@ -93,6 +151,13 @@ commands! {
     what_can: explain::what_can, edge::BODY_MAX;
 }
 
+commands_on_one! {
+    change_person: folk::change, json;
+    sign_bundle: governing::sign, json;
+    replay_bundle: again::replay_bundle, json_or_default;
+    rotate_key: keeping::rotate, json_or_default;
+}
+
 pub(super) async fn grants(State(plane): State<Plane>, request: Request<Body>) -> Answer {
     let incoming = incoming(&plane, request).await?;
     let caller = incoming.caller(&plane).await?;
@@ -104,13 +169,8 @@ fn grant_id(text: &str) -> Result<GrantId, Problem> {
     text.parse().map_err(|_| Problem::not_found("grant", text))
 }
 
-pub(super) async fn grant(
-    State(plane): State<Plane>,
-    Path(grant): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(giving::one(&plane, &caller, grant_id(&grant)?).await?)
+fn decision_id(text: &str) -> Result<DecisionId, Problem> {
+    text.parse().map_err(|_| Problem::not_found("decision", text))
 }
 
 pub(super) async fn revoke(
@@ -121,43 +181,6 @@ pub(super) async fn revoke(
     let incoming = incoming(&plane, request).await?;
     let caller = incoming.caller(&plane).await?;
     respond(giving::revoke(&plane, &caller, grant_id(&grant)?, incoming.json()?).await?)
-}
-
-pub(super) async fn version(
-    State(plane): State<Plane>,
-    Path((model, version)): Path<(String, String)>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(inventory::version(&plane, &caller, &model, &version).await?)
-}
-
-pub(super) async fn metrics(
-    State(plane): State<Plane>,
-    Path((model, version)): Path<(String, String)>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(inventory::metrics(&plane, &caller, &model, &version).await?)
-}
-
-pub(super) async fn change_person(
-    State(plane): State<Plane>,
-    Path(person): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let incoming = incoming(&plane, request).await?;
-    let caller = incoming.caller(&plane).await?;
-    respond(folk::change(&plane, &caller, &person, incoming.json()?).await?)
-}
-
-pub(super) async fn end_sessions(
-    State(plane): State<Plane>,
-    Path(person): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(account::end_all(&plane, &caller, &person).await?)
 }
 
 pub(super) async fn matrix(State(plane): State<Plane>, request: Request<Body>) -> Answer {
@@ -181,85 +204,8 @@ pub(super) async fn decisions(State(plane): State<Plane>, request: Request<Body>
     respond(feed::list(&plane, &caller, filter).await?.map(|(page, _)| page))
 }
 
-pub(super) async fn decision(
-    State(plane): State<Plane>,
-    Path(decision): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    let id: DecisionId = decision.parse().map_err(|_| Problem::not_found("decision", &decision))?;
-    respond(feed::one(&plane, &caller, id).await?)
-}
-
-pub(super) async fn replay_bundle(
-    State(plane): State<Plane>,
-    Path(bundle): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let incoming = incoming(&plane, request).await?;
-    let caller = incoming.caller(&plane).await?;
-    respond(again::replay_bundle(&plane, &caller, &bundle, incoming.json_or_default()?).await?)
-}
-
-pub(super) async fn sign_bundle(
-    State(plane): State<Plane>,
-    Path(bundle): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let incoming = incoming(&plane, request).await?;
-    let caller = incoming.caller(&plane).await?;
-    respond(governing::sign(&plane, &caller, &bundle, incoming.json()?).await?)
-}
-
-pub(super) async fn replay(
-    State(plane): State<Plane>,
-    Path(decision): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    let id: DecisionId = decision.parse().map_err(|_| Problem::not_found("decision", &decision))?;
-    respond(again::replay(&plane, &caller, id).await?)
-}
-
-pub(super) async fn rotate_key(
-    State(plane): State<Plane>,
-    Path(purpose): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let incoming = incoming(&plane, request).await?;
-    let caller = incoming.caller(&plane).await?;
-    respond(keeping::rotate(&plane, &caller, purpose, incoming.json_or_default()?).await?)
-}
-
-pub(super) async fn revoke_key(
-    State(plane): State<Plane>,
-    Path(key): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(keeping::revoke(&plane, &caller, key).await?)
-}
-
 pub(crate) fn index(text: &str) -> Result<u64, Problem> {
     text.parse().map_err(|_| Problem::not_found("entry", text))
-}
-
-pub(super) async fn ledger_entry(
-    State(plane): State<Plane>,
-    Path(entry): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(log::entry(&plane, &caller, index(&entry)?).await?)
-}
-
-pub(super) async fn ledger_proof(
-    State(plane): State<Plane>,
-    Path(entry): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(log::proof(&plane, &caller, index(&entry)?).await?)
 }
 
 pub(super) async fn checkpoint(State(plane): State<Plane>) -> Answer {

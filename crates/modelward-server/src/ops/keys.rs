@@ -50,18 +50,17 @@ pub(crate) async fn list(
 pub(crate) async fn rotate(
     plane: &Arc<ControlPlane>,
     caller: &Caller,
-    purpose: String,
+    purpose: &str,
     request: RotateKeyRequest,
 ) -> Result<Allowed<KeyChanged>, Problem> {
-    let summary =
-        Summary::default().with("what", "rotate").with("purpose", &purpose).with("now", request.now);
+    let summary = Summary::default().with("what", "rotate").with("purpose", purpose).with("now", request.now);
     let (request, pass) =
         plane.permit(caller, Action::ManageKeys, ResourceRef::Platform, summary, request).await?;
     pass.carry_out(async {
         let at_once = request.now;
-        let asked = purpose.clone();
+        let asked = purpose.to_owned();
         kept(plane, move |plane| plane.keeper.rotate(&asked, at_once, plane.now())).await?;
-        record(plane, caller, "rotate-key", &purpose).await?;
+        record(plane, caller, "rotate-key", purpose).await?;
         let keys = kept(plane, |plane| Ok(plane.keeper.keys(plane.now()))).await?;
         Ok(KeyChanged { keys })
     })
@@ -71,14 +70,14 @@ pub(crate) async fn rotate(
 pub(crate) async fn revoke(
     plane: &Arc<ControlPlane>,
     caller: &Caller,
-    key: String,
+    key: &str,
 ) -> Result<Allowed<KeyChanged>, Problem> {
-    let summary = Summary::default().with("what", "revoke").with("key", &key);
-    let (key, pass) = plane.permit(caller, Action::ManageKeys, ResourceRef::Platform, summary, key).await?;
+    let summary = Summary::default().with("what", "revoke").with("key", key);
+    let ((), pass) = plane.permit(caller, Action::ManageKeys, ResourceRef::Platform, summary, ()).await?;
     pass.carry_out(async {
-        let asked = key.clone();
+        let asked = key.to_owned();
         kept(plane, move |plane| plane.keeper.revoke(&asked, plane.now())).await?;
-        record(plane, caller, "revoke-key", &key).await?;
+        record(plane, caller, "revoke-key", key).await?;
         let keys = kept(plane, |plane| Ok(plane.keeper.keys(plane.now()))).await?;
         Ok(KeyChanged { keys })
     })

@@ -17,12 +17,13 @@ use modelward_policy::review::{Signature, check_signature, reviewers_of};
 use modelward_policy::{BundleFile, Finding, SignatureError, check_signatures, gate};
 use modelward_seal::Digest;
 use modelward_store::StateChange;
-use modelward_store::bundles::{BundleHead, BundleRow, PolicyStep};
+use modelward_store::bundles::{BundleHead, PolicyStep};
 
 use crate::caller::Caller;
 use crate::control::{Allowed, ControlPlane};
+use crate::judged::passed;
 use crate::names;
-use crate::policies::{self, text_of, unknown};
+use crate::policies::Kept;
 use crate::problem::{Problem, chain};
 use crate::turn::Changed;
 use crate::wire::{
@@ -75,17 +76,18 @@ impl History {
         self.steps.iter().any(|step| step.state.active == digest)
     }
 
-    fn stage(&self, file: &BundleFile) -> BundleStage {
-        let digest = file.digest();
+    /// Only of a bundle that never governed anybody do the signatures say how far it has come.
+    async fn stage(&self, kept: &Kept) -> Result<BundleStage, Problem> {
+        let digest = kept.head.digest;
         let trial = self.state.on_trial.filter(|trial| trial.bundle == digest);
-        match trial.map(|trial| trial.reach) {
+        Ok(match trial.map(|trial| trial.reach) {
             _ if digest == self.state.active => BundleStage::Active,
             Some(Reach::Shadow) => BundleStage::Shadow,
             Some(Reach::Canary { .. }) => BundleStage::Canary,
             None if self.was_in_force(digest) => BundleStage::Superseded,
-            None if self.reviewed(file).is_ok() => BundleStage::Reviewed,
+            None if self.reviewed(kept.file().await?).is_ok() => BundleStage::Reviewed,
             None => BundleStage::Proposed,
-        }
+        })
     }
 
     fn reviewed(&self, file: &BundleFile) -> Result<(), SignatureError> {
@@ -100,26 +102,21 @@ fn state_of(steps: &[PolicyStep]) -> Result<PolicyState, Problem> {
         .ok_or_else(|| Problem::new(ErrorCode::Conflict, "no policy bundle is in force yet"))
 }
 
-async fn line(plane: &ControlPlane, history: &History, head: &BundleHead) -> Result<BundleLine, Problem> {
-    let file = plane.policies.file(head.digest).await?;
-    Ok(line_of(plane, history, head, &file))
-}
-
-fn line_of(plane: &ControlPlane, history: &History, head: &BundleHead, file: &BundleFile) -> BundleLine {
-    BundleLine {
+async fn line(plane: &ControlPlane, history: &History, kept: &Kept) -> Result<BundleLine, Problem> {
+    let head = &kept.head;
+    Ok(BundleLine {
         digest: head.digest.to_string(),
         name: head.name.clone(),
         version: head.version.clone(),
-        stage: history.stage(file),
-        proposed_by: head.proposed_by.map(|who| names::principal_view(&plane.snapshot(), who).name),
+        stage: history.stage(kept).await?,
+        proposed_by: proposer(plane, kept),
         proposed_at: head.proposed_at,
-    }
+    })
 }
 
-async fn head(plane: &ControlPlane, digest: Digest) -> Result<BundleHead, Problem> {
-    let row = plane.store.bundle(digest).await?.ok_or_else(|| unknown(digest))?;
-    let BundleRow { digest, name, version, proposed_by, proposed_at, .. } = row;
-    Ok(BundleHead { digest, name, version, proposed_by, proposed_at })
+/// Absent for the bundle that came with the program.
+fn proposer(plane: &ControlPlane, kept: &Kept) -> Option<String> {
+    kept.head.proposed_by.map(|who| names::principal_view(&plane.snapshot(), who).name)
 }
 
 fn digest(text: &str) -> Result<Digest, Problem> {
@@ -137,13 +134,13 @@ pub(crate) async fn state(
         let history = History::read(plane).await?;
         let on_trial = match history.state.on_trial {
             Some(trial) => {
-                let bundle = line(plane, &history, &head(plane, trial.bundle).await?).await?;
+                let bundle = line(plane, &history, &plane.policies.kept(trial.bundle).await?).await?;
                 Some(TrialView { bundle, per_mille: per_mille(trial.reach) })
             }
             None => None,
         };
         Ok(PolicyStatus {
-            active: line(plane, &history, &head(plane, history.state.active).await?).await?,
+            active: line(plane, &history, &plane.policies.kept(history.state.active).await?).await?,
             on_trial,
             steps: history.steps.iter().map(step_view).collect(),
             reviewers: reviewer_views(&history.active)?,
@@ -192,8 +189,8 @@ pub(crate) async fn list(
     pass.carry_out(async {
         let history = History::read(plane).await?;
         let mut items = Vec::new();
-        for head in plane.store.bundles(SHOWN).await? {
-            items.push(line(plane, &history, &head).await?);
+        for kept in plane.policies.newest(SHOWN).await? {
+            items.push(line(plane, &history, &kept).await?);
         }
         Ok(List { items, revision: plane.snapshot().revision() })
     })
@@ -213,13 +210,18 @@ pub(crate) async fn one(
     pass.carry_out(async {
         let digest = digest(&which)?;
         let history = History::read(plane).await?;
-        let file = plane.policies.file(digest).await?;
-        let bundle = line_of(plane, &history, &head(plane, digest).await?, &file);
-        let missing = missing(&history, &file);
-        let (files, signatures) = (file_views(&history.active, &file), signature_views(&file));
-        let active = Arc::clone(&history.active);
-        let judged = judge(active, file).await?;
-        Ok(BundleView { bundle, files, signatures, missing, matrix: judged.matrix, gate: judged.report })
+        let kept = plane.policies.kept(digest).await?;
+        let file = kept.file().await?;
+        let report = plane.policies.report(&history.active, file).await?;
+        Ok(BundleView {
+            bundle: line(plane, &history, &kept).await?,
+            files: file_views(&history.active, file),
+            signatures: signature_views(file),
+            missing: missing(&history, file),
+            matrix: render(&report.matrix).lines().take(ROWS_SHOWN).map(str::to_owned).collect(),
+            gate: serde_json::to_value(&*report)
+                .map_err(|error| Problem::internal("writing a report", &error))?,
+        })
     })
     .await
 }
@@ -274,10 +276,9 @@ pub(crate) async fn handbook(
         let (snapshot, now) = (plane.snapshot(), plane.now());
         let write = move || {
             let bundle = Arc::clone(snapshot.bundle());
-            let report =
-                gate::check(gate::Candidate { sources: bundle.sources(), active: None, verdicts: None });
+            let tests = gate::test_results(&bundle)?;
             let world = Some((&*snapshot, now));
-            let document = handbook::write(Material { bundle: &bundle, world, tests: &report.tests })?;
+            let document = handbook::write(Material { bundle: &bundle, world, tests: &tests })?;
             Ok(HandbookText { markdown: document.to_markdown(), html: document.to_html() })
         };
         let written = tokio::task::spawn_blocking(write).await;
@@ -302,50 +303,13 @@ pub(crate) async fn file(
         .await?;
     pass.carry_out(async {
         let digest = digest(&which)?;
-        let row = plane.store.bundle(digest).await?.ok_or_else(|| unknown(digest))?;
-        Ok(BundleText { digest: digest.to_string(), file: row.file })
+        let kept = plane.policies.kept(digest).await?;
+        Ok(BundleText { digest: digest.to_string(), file: kept.text().await?.to_owned() })
     })
     .await
 }
 
-/// What the gate says.
-struct Judged {
-    passes: bool,
-    failures: Vec<String>,
-    report: serde_json::Value,
-    matrix: Vec<String>,
-}
-
-impl Judged {
-    fn pass(&self) -> Result<(), Problem> {
-        if self.passes {
-            return Ok(());
-        }
-        let first = self.failures.first().map_or("", String::as_str);
-        Err(Problem::new(ErrorCode::Refused, format!("the bundle does not pass the gate: {first}"))
-            .hint("run `modelward policy check` on its folder for the whole report"))
-    }
-}
-
-/// Runs the gate where it may take its time. What a solver said is believed from the file only as far as signatures
-/// cover it.
-async fn judge(active: Arc<Bundle>, file: BundleFile) -> Result<Judged, Problem> {
-    let work = move || {
-        let candidate =
-            gate::Candidate { sources: file.files(), active: Some(&active), verdicts: file.verdicts() };
-        let report = gate::check(candidate);
-        let errors = report.findings().filter(|finding| finding.is_error());
-        Judged {
-            passes: report.passed(),
-            failures: errors.map(|finding| finding.message.clone()).collect(),
-            matrix: render(&report.matrix).lines().take(ROWS_SHOWN).map(str::to_owned).collect(),
-            report: serde_json::to_value(&report).unwrap_or_default(),
-        }
-    };
-    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal("checking a bundle", &error))
-}
-
-/// Takes in a bundle that passes the gate, with the signatures it carries. Nothing changes for anybody by that.
+/// Takes in a bundle that passes the gate, with the verdicts and signatures it carries. Nothing changes for anybody by that.
 pub(crate) async fn propose(
     plane: &Arc<ControlPlane>,
     caller: &Caller,
@@ -358,7 +322,6 @@ pub(crate) async fn propose(
         plane.permit(caller, Action::AuthorPolicy, ResourceRef::Platform, summary, opened).await?;
     pass.carry_out(async {
         let file = opened.map_err(|error| Problem::new(ErrorCode::Refused, chain(&error)))?;
-        let digest = file.digest();
         let read = file.clone();
         let bundle = tokio::task::spawn_blocking(move || read.bundle())
             .await
@@ -366,17 +329,17 @@ pub(crate) async fn propose(
             .map_err(|error| Problem::new(ErrorCode::Refused, chain(&error)))?;
         let bundle = plane.policies.keep(Arc::new(bundle));
         let history = History::read(plane).await?;
-        let judged = judge(Arc::clone(&history.active), file.clone()).await?;
-        judged.pass()?;
+        passed(&*plane.policies.report(&history.active, &file).await?)?;
         for signature in file.signatures() {
             check_signature(&file, &history.active, &Reviewers::default(), signature)?;
         }
-        let row = plane.policies.row(&bundle, Some(caller.who.principal()), plane.now())?;
-        plane.store.put_bundle(&row).await?;
-        let kept = add(plane, digest, file.signatures()).await?;
-        let lines = vec![format!("{} {} is {digest}", row.name, row.version)];
+        let proposer = Some(caller.who.principal());
+        let kept = plane.policies.put(&bundle, file.clone(), proposer, plane.now()).await?;
+        let kept = join(&history, kept, file).await?;
+        let BundleHead { digest, name, version, .. } = &kept.head;
+        let lines = vec![format!("{name} {version} is {digest}")];
         note(plane, caller, "propose-bundle", lines, None).await?;
-        changed(plane, digest, told(&history, &kept)).await
+        changed(plane, &kept, told(&history, kept.file().await?)).await
     })
     .await
 }
@@ -404,38 +367,41 @@ pub(crate) async fn sign(
             );
         }
         let history = History::read(plane).await?;
-        let proposer = head(plane, digest)
-            .await?
-            .proposed_by
-            .map(|who| names::principal_view(&plane.snapshot(), who).name);
-        if proposer.is_some_and(|proposer| proposer != signature.author.as_str()) {
+        let kept = plane.policies.kept(digest).await?;
+        if proposer(plane, &kept).is_some_and(|proposer| proposer != signature.author.as_str()) {
             let message = format!("the signature says that `{}` wrote the bundle", signature.author);
             return Err(Problem::new(ErrorCode::Refused, message)
                 .hint("whoever proposed a bundle is its author; `modelward policy show` names them"));
         }
-        let file = plane.policies.file(digest).await?;
-        check_signature(&file, &history.active, &Reviewers::default(), &signature)?;
+        check_signature(kept.file().await?, &history.active, &Reviewers::default(), &signature)?;
         let role = signature.role.clone();
-        let kept = add(plane, digest, &[signature]).await?;
+        let kept = kept.signed(&[signature]).await?.ok_or_else(someone_else)?;
         note(plane, caller, "sign-bundle", vec![format!("{digest}, for {role}")], None).await?;
-        changed(plane, digest, told(&history, &kept)).await
+        changed(plane, &kept, told(&history, kept.file().await?)).await
     })
     .await
 }
 
-/// Adds signatures to the bundle that is kept, and gives it back as it is then.
-async fn add(plane: &ControlPlane, digest: Digest, signatures: &[Signature]) -> Result<BundleFile, Problem> {
-    let row = plane.store.bundle(digest).await?.ok_or_else(|| unknown(digest))?;
-    let before = row.file.clone();
-    let mut file = policies::opened(row.file, digest).await?;
-    for signature in signatures {
-        file = file.with_signature(signature.clone());
-    }
-    if plane.store.replace_bundle(digest, &before, &text_of(&file)?).await? {
-        return Ok(file);
-    }
-    Err(Problem::new(ErrorCode::Conflict, "somebody else signed at this moment")
-        .hint("hand the signature in again"))
+/// Adds what a proposed file carries to the one that is kept. Signatures cover verdicts, so those of a bundle that
+/// somebody signed already stay what they are.
+async fn join(history: &History, kept: Kept, proposed: BundleFile) -> Result<Kept, Problem> {
+    let before = kept.file().await?;
+    let joined = if before.verdicts() == proposed.verdicts() {
+        kept.signed(proposed.signatures()).await?
+    } else if proposed.verdicts().is_none() && proposed.signatures().is_empty() {
+        return Ok(kept);
+    } else if before.signatures().is_empty() && !history.was_in_force(kept.head.digest) {
+        kept.replaced(proposed).await?
+    } else {
+        return Err(Problem::new(ErrorCode::Conflict, "this bundle is kept with other verdicts")
+            .hint("what was signed stays as it is; raise `version` in `bundle.toml` to propose it anew"));
+    };
+    joined.ok_or_else(someone_else)
+}
+
+fn someone_else() -> Problem {
+    Problem::new(ErrorCode::Conflict, "somebody else signed at this moment")
+        .hint("hand the signature in again")
 }
 
 /// How far the signatures on a bundle have come.
@@ -488,10 +454,10 @@ pub(crate) async fn end_trial(
     pass.carry_out(async {
         let state = History::read(plane).await?.state;
         let next = state.end_trial()?;
-        let active = state.active;
+        let active = plane.policies.kept(state.active).await?;
         let lines = vec!["nothing is on trial any more".to_owned()];
         note(plane, caller, "end-trial", lines, Some(next)).await?;
-        changed(plane, active, "nothing is on trial any more").await
+        changed(plane, &active, "nothing is on trial any more").await
     })
     .await
 }
@@ -531,9 +497,10 @@ pub(crate) async fn roll_back(
             ));
         }
         plane.policies.bundle(digest).await?;
+        let kept = plane.policies.kept(digest).await?;
         let next = history.state.roll_back(digest)?;
         note(plane, caller, "roll-back", vec![format!("back to {digest}")], Some(next)).await?;
-        changed(plane, digest, "it is in force again").await
+        changed(plane, &kept, "it is in force again").await
     })
     .await
 }
@@ -549,11 +516,11 @@ async fn forward(
 ) -> Result<PolicyChanged, Problem> {
     let history = History::read(plane).await?;
     let next = step(history.state)?;
-    let file = plane.policies.file(digest).await?;
-    let reviewed = check_signatures(&file, &history.active, &Reviewers::default())?;
+    let kept = plane.policies.kept(digest).await?;
+    let file = kept.file().await?;
+    let reviewed = check_signatures(file, &history.active, &Reviewers::default())?;
     plane.policies.bundle(digest).await?;
-    let judged = judge(Arc::clone(&history.active), file).await?;
-    judged.pass()?;
+    passed(&*plane.policies.report(&history.active, file).await?)?;
     let signers: Vec<&str> = reviewed.reviewers().iter().map(Name::as_str).collect();
     let lines = vec![
         format!("{digest} after {}", history.state.active),
@@ -561,7 +528,7 @@ async fn forward(
         message.clone(),
     ];
     note(plane, caller, what, lines, Some(next)).await?;
-    changed(plane, digest, message).await
+    changed(plane, &kept, message).await
 }
 
 /// Records a step in the ledger, and makes it where there is one to make.
@@ -580,10 +547,10 @@ async fn note(
 
 async fn changed(
     plane: &ControlPlane,
-    digest: Digest,
+    kept: &Kept,
     message: impl Into<String>,
 ) -> Result<PolicyChanged, Problem> {
     let history = History::read(plane).await?;
-    let bundle = line(plane, &history, &head(plane, digest).await?).await?;
+    let bundle = line(plane, &history, kept).await?;
     Ok(PolicyChanged { bundle, revision: plane.snapshot().revision(), message: message.into() })
 }

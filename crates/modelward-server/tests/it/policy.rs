@@ -6,6 +6,7 @@ use modelward_decision::Bundle;
 use modelward_decision::vocabulary::Name;
 use modelward_policy::BundleFile;
 use modelward_policy::review::sign;
+use modelward_policy::verdict::{Proof, Solver, Verdict, Verdicts};
 use modelward_seal::Digest;
 use modelward_seal::note::{KeyName, Signer as _, SoftwareSigner};
 use serde_json::{Value, json};
@@ -201,4 +202,41 @@ async fn a_bundle_that_fails_the_gate_or_is_no_bundle_is_not_kept() {
     let unknown =
         office.post(&office.dana, "rollback", json!({ "bundle": broken.digest().to_string() })).await;
     assert!(unknown.text.contains("was never in force"), "{}", unknown.text);
+}
+
+fn proved(result: Proof) -> BundleFile {
+    let check = Verdict {
+        name: "invariant/nothing".to_owned(),
+        query: Digest::ZERO,
+        result,
+        time_ms: 1,
+        counterexample: None,
+        test_case: None,
+    };
+    let solver = Solver { name: "cvc5".to_owned(), version: "1".to_owned() };
+    stricter().with_verdicts(Verdicts { solver, checks: vec![check] })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_keeps_the_verdicts_it_was_proposed_and_signed_with() {
+    let office = Office::open().await;
+    office.propose(&stricter()).await.ok();
+    let file = proved(Proof::Holds);
+    office.propose(&file).await.ok();
+    let file = office.signed(file).await;
+    assert_eq!(office.stage(&file).await, "reviewed", "the signatures cover the verdicts");
+    let path = format!("/api/v1/policy/bundles/{}", file.digest());
+    let kept = office.house.get(&format!("{path}/file"), &office.dana).await.ok();
+    let kept = BundleFile::open(kept["file"].as_str().unwrap().as_bytes()).unwrap();
+    assert_eq!(kept.verdicts(), file.verdicts());
+    let view = office.house.get(&path, &office.dana).await.ok();
+    let step =
+        view["gate"]["steps"].as_array().unwrap().iter().find(|step| step["name"] == "proofs").unwrap();
+    assert!(step["summary"].as_str().unwrap().starts_with("1 of 1 hold"), "{step}");
+
+    let other = proved(Proof::NotProven { reason: "out of time".to_owned() });
+    let refused = office.propose(&other).await;
+    assert_eq!(refused.code(), "conflict", "{}", refused.text);
+    office.propose(&stricter()).await.ok();
+    assert_eq!(office.stage(&file).await, "reviewed", "a folder proposed again takes nothing away");
 }

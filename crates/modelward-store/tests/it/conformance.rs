@@ -17,7 +17,7 @@ use modelward_identity::session::SessionRecord;
 use modelward_identity::softlock::{LockKey, Softlock};
 use modelward_identity::{EpochMark, Strength};
 use modelward_seal::Digest;
-use modelward_store::bundles::BundleRow;
+use modelward_store::bundles::{BundleHead, BundleRow};
 use modelward_store::credential::CredentialChange;
 use modelward_store::enrolment::Enrolment;
 use modelward_store::grants::GrantsOf;
@@ -608,27 +608,29 @@ async fn the_policy_moves_step_by_step_once_the_ledger_has_it(place: &Place) {
 
 async fn bundles_are_kept_and_signed_by_one_at_a_time(place: &Place) {
     let store = furnished(place).await;
-    let row = BundleRow {
+    let head = BundleHead {
         digest: Digest::of(b"bundle"),
         name: "default".to_owned(),
         version: "1".to_owned(),
-        file: "{}".to_owned(),
         proposed_by: Some(PrincipalRef::Person(id(1))),
         proposed_at: noon(),
     };
-    store.put_bundle(&row).await.unwrap();
-    let other = BundleRow { file: "other".to_owned(), proposed_by: None, ..row.clone() };
-    store.put_bundle(&other).await.unwrap();
-    assert_eq!(store.bundle(row.digest).await.unwrap(), Some(row.clone()), "what is kept stays as it is");
-    assert_eq!(store.bundle(Digest::ZERO).await.unwrap(), None);
+    let digest = head.digest;
+    let row = |head: &BundleHead, file: &str| BundleRow { head: head.clone(), file: file.to_owned() };
+    store.put_bundle(&row(&head, "{}")).await.unwrap();
+    let other = BundleHead { proposed_by: None, ..head.clone() };
+    store.put_bundle(&row(&other, "other")).await.unwrap();
+    assert_eq!(store.bundle_head(digest).await.unwrap(), Some(head.clone()), "what is kept stays as it is");
+    assert_eq!(store.bundle_file(digest).await.unwrap().as_deref(), Some("{}"));
+    assert_eq!(store.bundle_head(Digest::ZERO).await.unwrap(), None);
+    assert_eq!(store.bundle_file(Digest::ZERO).await.unwrap(), None);
 
-    assert!(store.replace_bundle(row.digest, "{}", "one signature").await.unwrap());
-    assert!(!store.replace_bundle(row.digest, "{}", "another signature").await.unwrap(), "nothing is lost");
-    assert_eq!(store.bundle(row.digest).await.unwrap().unwrap().file, "one signature");
-    let later = BundleRow { digest: Digest::of(b"later"), proposed_at: after(5), ..row.clone() };
-    store.put_bundle(&later).await.unwrap();
-    let listed: Vec<_> = store.bundles(10).await.unwrap().into_iter().map(|head| head.digest).collect();
-    assert_eq!(listed, [later.digest, row.digest], "newest first");
+    assert!(store.replace_bundle(digest, "{}", "one signature").await.unwrap());
+    assert!(!store.replace_bundle(digest, "{}", "another signature").await.unwrap(), "nothing is lost");
+    assert_eq!(store.bundle_file(digest).await.unwrap().as_deref(), Some("one signature"));
+    let later = BundleHead { digest: Digest::of(b"later"), proposed_at: after(5), ..head.clone() };
+    store.put_bundle(&row(&later, "{}")).await.unwrap();
+    assert_eq!(store.bundles(10).await.unwrap(), [later, head], "newest first");
 }
 
 async fn a_description_follows_its_model(place: &Place) {

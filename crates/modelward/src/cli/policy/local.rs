@@ -216,9 +216,9 @@ pub(super) fn diff(context: &Context, args: &DiffArgs) -> Outcome {
 
 pub(super) fn handbook(context: &Context, args: &HandbookArgs) -> Outcome {
     let (file, bundle) = bundle_at(&args.bundle)?;
-    let report = gate::check(Candidate { sources: file.files(), active: None, verdicts: file.verdicts() });
-    let material = Material { bundle: &bundle, world: None, tests: &report.tests };
-    let document = handbook::write(material).map_err(|findings| {
+    let written = gate::test_results(&bundle)
+        .and_then(|tests| handbook::write(Material { bundle: &bundle, world: None, tests: &tests }));
+    let document = written.map_err(|findings| {
         let first = findings.first().map(|finding| finding.render(file.files())).unwrap_or_default();
         Failure::new(Exit::Failure, first)
     })?;
