@@ -30,6 +30,7 @@ mod view;
 mod what_can;
 mod who_can;
 mod whoami;
+mod within;
 
 use std::process::ExitCode;
 

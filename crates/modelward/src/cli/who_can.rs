@@ -1,10 +1,9 @@
 //! `modelward who-can`
 
-use modelward_decision::vocabulary::Name;
 use modelward_server::wire::{WhoCanAnswer, WhoCanRequest};
 
-use super::api::{Server, wait};
-use super::time::Moment;
+use super::api::wait;
+use super::within::{Within, more};
 use super::{Context, time, view};
 use crate::exit::{Exit, Outcome};
 use crate::output::Table;
@@ -18,35 +17,21 @@ pub(super) struct Args {
     action: String,
     /// `fraud`, `fraud/3`, `fraud@champion`, `endpoint:scoring`, `dataset:claims`, `project:risk` or `platform`
     resource: String,
-    /// The environment
-    #[arg(long, visible_alias = "env", value_name = "NAME")]
-    environment: Option<Name>,
-    /// The network segment requests would come from
-    #[arg(long, visible_alias = "from", value_name = "NAME")]
-    network: Option<Name>,
-    /// Another moment than now
-    #[arg(long, value_name = "MOMENT")]
-    at: Option<Moment>,
-    /// Rows on a page, 1 to 500
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=500))]
-    limit: Option<u32>,
-    /// Go on where the page before ended
-    #[arg(long, value_name = "PLACE")]
-    after: Option<String>,
     #[command(flatten)]
-    server: Server,
+    within: Within,
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Outcome {
-    let client = args.server.signed_in(context)?;
+    let within = args.within;
+    let client = within.server.signed_in(context)?;
     let request = WhoCanRequest {
         action: args.action,
         resource: args.resource,
-        environment: args.environment,
-        network: args.network,
-        at: args.at.map(|at| at.0),
-        after: args.after,
-        limit: args.limit,
+        environment: within.environment,
+        network: within.network,
+        at: within.at.map(|at| at.0),
+        after: within.after,
+        limit: within.limit,
     };
     let answer: WhoCanAnswer = wait(async { Ok(client.post("/api/v1/who-can", &request).await?) })?;
     let terminal = &context.terminal;
@@ -68,7 +53,7 @@ pub(super) fn run(context: &Context, args: Args) -> Outcome {
     if !table.is_empty() {
         table.print(terminal)?;
     }
-    let more = answer.next.map(|next| format!("; go on with --after {next}")).unwrap_or_default();
+    let more = more(answer.next);
     terminal.note(&format!(
         "{} may do {} on {} in {}{more}",
         answer.allowed.len(),
