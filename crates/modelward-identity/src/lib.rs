@@ -10,12 +10,15 @@
 //! Deliberately absent: SQL, HTTP, cookies, policy. That somebody is who they say gives them no right to anything;
 //! rights are grants, and `modelward-decision` weighs them.
 //!
+//! People and workloads that prove themselves elsewhere come in through [`federation`].
+//!
 //! Start at [`login::Login`] for how a session begins, [`token::Issuer::exchange`] for how it becomes a token, and
 //! [`token::Verifier`] for how a token becomes an [`Authenticated`] again.
 
 mod authenticated;
 mod code;
 pub mod enrol;
+pub mod federation;
 pub mod login;
 pub mod password;
 pub mod recovery;

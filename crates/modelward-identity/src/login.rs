@@ -1,11 +1,12 @@
 //! One sign-in: a chain of verified factors, which is the only thing a session can be opened with.
 
 use jiff::Timestamp;
-use modelward_decision::vocabulary::{Name, PersonId, PrincipalRef};
+use modelward_decision::vocabulary::{CredentialScope, Name, PersonId, PrincipalRef};
 
 use crate::password::{HashError, Password, PasswordHash, Passwords};
 use crate::recovery::{RecoveryCode, RecoveryCodes};
 use crate::rights::Strength;
+use crate::session::Origin;
 use crate::totp::{self, Step, TotpSecret};
 
 /// Somebody who has just proved one factor or more. It exists for the length of one request.
@@ -16,11 +17,21 @@ pub struct Login {
     at: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Factors {
     Password,
     PasswordAndTotp,
     PasswordAndRecovery,
+    /// Whatever they were, an issuer saw them and vouches for them, as far as it is trusted.
+    Elsewhere(Box<Elsewhere>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Elsewhere {
+    strength: Strength,
+    methods: Vec<Name>,
+    scope: CredentialScope,
+    origin: Origin,
 }
 
 /// What is stored about somebody who may sign in with a password.
@@ -93,6 +104,19 @@ impl Login {
         Self { person, factors: Factors::PasswordAndTotp, at }
     }
 
+    /// An issuer vouches for them; `at` is when they signed in there.
+    pub(crate) fn by_issuer(
+        person: PersonId,
+        strength: Strength,
+        methods: Vec<Name>,
+        at: Timestamp,
+        scope: CredentialScope,
+        origin: Origin,
+    ) -> Self {
+        let elsewhere = Elsewhere { strength, methods, scope, origin };
+        Self { person, factors: Factors::Elsewhere(Box::new(elsewhere)), at }
+    }
+
     pub const fn person(&self) -> PersonId {
         self.person
     }
@@ -106,19 +130,38 @@ impl Login {
     }
 
     pub const fn strength(&self) -> Strength {
-        match self.factors {
+        match &self.factors {
             Factors::Password => Strength::OneFactor,
             Factors::PasswordAndTotp | Factors::PasswordAndRecovery => Strength::TwoFactors,
+            Factors::Elsewhere(elsewhere) => elsewhere.strength,
         }
     }
 
-    /// `pwd` and `otp` of RFC 8176; a recovery code has no word there and is `recovery`.
+    /// `pwd` and `otp` of RFC 8176; a recovery code has no word there and is `recovery`. Of elsewhere, what was said.
     pub fn methods(&self) -> Vec<Name> {
-        let words: &[&str] = match self.factors {
+        let words: &[&str] = match &self.factors {
             Factors::Password => &["pwd"],
             Factors::PasswordAndTotp => &["pwd", "otp"],
             Factors::PasswordAndRecovery => &["pwd", "recovery"],
+            Factors::Elsewhere(elsewhere) => return elsewhere.methods.clone(),
         };
         words.iter().filter_map(|word| Name::new(word).ok()).collect()
+    }
+
+    /// What a session opened with it can be used for at most.
+    pub(crate) fn scope(&self) -> CredentialScope {
+        match &self.factors {
+            Factors::Password | Factors::PasswordAndTotp | Factors::PasswordAndRecovery => {
+                CredentialScope::Full
+            }
+            Factors::Elsewhere(elsewhere) => elsewhere.scope.clone(),
+        }
+    }
+
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        match &self.factors {
+            Factors::Password | Factors::PasswordAndTotp | Factors::PasswordAndRecovery => None,
+            Factors::Elsewhere(elsewhere) => Some(elsewhere.origin.clone()),
+        }
     }
 }

@@ -11,13 +11,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use modelward_decision::EpochScope;
-use modelward_decision::vocabulary::{Binding, CredentialScope, Name, PrincipalRef, SessionFacts, SessionId};
+use modelward_decision::vocabulary::{
+    Binding, CredentialScope, MachineId, Name, PrincipalRef, SessionFacts, SessionId,
+};
 use modelward_seal::Digest;
 use modelward_seal::source::Ids;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::authenticated::{Authenticated, EpochMark, Epochs};
+use crate::federation::{Attested, Identity};
 use crate::login::Login;
 use crate::rights::Strength;
 
@@ -57,6 +60,19 @@ pub struct SessionRecord {
     pub binding: Binding,
     /// For the owner's list of sessions; printable characters only.
     pub user_agent: Option<String>,
+    /// What it can be used for at most.
+    pub scope: CredentialScope,
+    /// Where it ends before [`ABSOLUTE`] does: the proof it rests on ends there.
+    pub until: Option<Timestamp>,
+    /// Who vouched for it, if that was somebody else.
+    pub origin: Option<Origin>,
+}
+
+/// Where a session comes from: who its holder is at an issuer, and their session there, by which the issuer ends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub identity: Identity,
+    pub sid: Option<String>,
 }
 
 /// A session just opened: the secret for the holder, the record to keep.
@@ -75,7 +91,7 @@ pub enum Refusal {
     Unknown,
     #[error("the session was unused for 30 minutes")]
     Idle,
-    #[error("the session is older than 12 hours")]
+    #[error("the session is older than 12 hours, or than the proof it rests on")]
     Expired,
     #[error("the session was ended")]
     Revoked,
@@ -118,6 +134,38 @@ pub fn open(
         binding,
         user_agent: user_agent
             .map(|text| text.chars().filter(|char| !char.is_control()).take(USER_AGENT_MAX).collect()),
+        scope: login.scope(),
+        until: None,
+        origin: login.origin(),
+    };
+    Opened { token, record, ends: None }
+}
+
+/// Opens a session for a workload that just proved itself. It ends with the proof, and its secret is nobody's: what the
+/// workload gets are tokens.
+pub fn open_workload(
+    attested: &Attested,
+    machine: MachineId,
+    since: Since,
+    ids: &(impl Ids + ?Sized),
+    now: Timestamp,
+) -> Opened {
+    let token = SessionToken::random(ids);
+    let record = SessionRecord {
+        id: SessionId::from_uuid(ids.uuid()),
+        principal: PrincipalRef::Machine(machine),
+        token_hash: token.digest(),
+        strength: attested.strength(),
+        methods: Name::new("attested").into_iter().collect(),
+        authenticated_at: attested.issued_at(),
+        created_at: now,
+        last_seen_at: now,
+        epoch: EpochMark { principal: since.0, session: 0 },
+        binding: Binding::None,
+        user_agent: None,
+        scope: attested.scope().clone(),
+        until: Some(attested.expires_at()),
+        origin: Some(attested.origin()),
     };
     Opened { token, record, ends: None }
 }
@@ -134,20 +182,20 @@ impl SessionRecord {
         if !bool::from(digest.as_bytes().ct_eq(self.token_hash.as_bytes())) {
             return Err(Refusal::Unknown);
         }
-        if now >= after(self.created_at, ABSOLUTE) {
+        if now >= self.ends_for_good_at() {
             return Err(Refusal::Expired);
         }
         if now >= after(self.last_seen_at, IDLE) {
             return Err(Refusal::Idle);
         }
-        let expires_at = after(self.created_at, ABSOLUTE).min(after(now, IDLE));
+        let expires_at = self.ends_for_good_at().min(after(now, IDLE));
         let facts = SessionFacts {
             id: self.id,
             strength: self.strength.level(),
             methods: self.methods.clone(),
             authenticated_at: self.authenticated_at,
             binding: self.binding,
-            scope: CredentialScope::Full,
+            scope: self.scope.clone(),
         };
         let who = Authenticated::of_session(self.principal, Arc::new(facts), expires_at, self.epoch);
         if !who.is_unrevoked(epochs) {
@@ -158,7 +206,13 @@ impl SessionRecord {
 
     /// When the session ends if it is not used before.
     pub fn ends_at(&self) -> Timestamp {
-        after(self.created_at, ABSOLUTE).min(after(self.last_seen_at, IDLE))
+        self.ends_for_good_at().min(after(self.last_seen_at, IDLE))
+    }
+
+    /// When the session ends however much it is used.
+    pub fn ends_for_good_at(&self) -> Timestamp {
+        let absolute = after(self.created_at, ABSOLUTE);
+        self.until.map_or(absolute, |until| until.min(absolute))
     }
 
     /// The record to write after a use, or nothing when the last use was noted moments ago.

@@ -160,5 +160,8 @@ fn recorded(change: &StateChange) -> Vec<Recorded> {
         StateChange::Policy(state) => vec![Recorded::Policy(*state)],
         StateChange::Credential(_) => Vec::new(),
         StateChange::DropCredential(person) => vec![Recorded::DropCredential(*person)],
+        StateChange::Link(link) => vec![Recorded::Link(link.clone())],
+        StateChange::Unlink(identity) => vec![Recorded::Unlink(identity.clone())],
+        StateChange::Issuer(standing) => vec![Recorded::Issuer(standing.clone())],
     }
 }

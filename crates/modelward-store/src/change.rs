@@ -6,6 +6,8 @@ use modelward_decision::{EpochScope, Grant, Removed};
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Edit, Thing};
 use modelward_governance::policy::PolicyState;
+use modelward_identity::federation::{Identity, Link, Standing};
+use modelward_seal::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::credential::CredentialChange;
@@ -28,6 +30,12 @@ pub enum StateChange {
     Credential(Box<CredentialChange>),
     /// The person can no longer sign in.
     DropCredential(PersonId),
+    /// An identity of elsewhere is this person.
+    Link(Box<Link>),
+    /// The identity is nobody here any more.
+    Unlink(Box<Identity>),
+    /// Whether an issuer is believed.
+    Issuer(Box<Standing>),
 }
 
 /// A change as the outbox keeps it: everything the ledger entry needs, and no secret.
@@ -51,6 +59,9 @@ pub enum Recorded {
         recovery_codes: u32,
     },
     DropCredential(PersonId),
+    Link(Box<Link>),
+    Unlink(Box<Identity>),
+    Issuer(Box<Standing>),
 }
 
 /// Something that is in force or not, as a whole.
@@ -60,6 +71,8 @@ pub enum Item {
     Grant(Box<Grant>),
     Bootstrap(Bootstrap),
     Policy(PolicyState),
+    Link(Box<Link>),
+    Issuer(Box<Standing>),
 }
 
 /// What an item is called in tables: its kind and its identifier.
@@ -97,6 +110,9 @@ impl StateChange {
             Self::Policy(state) => vec![Recorded::Policy(*state)],
             Self::Credential(change) => vec![change.record()],
             Self::DropCredential(person) => vec![Recorded::DropCredential(*person)],
+            Self::Link(link) => vec![Recorded::Link(link.clone())],
+            Self::Unlink(identity) => vec![Recorded::Unlink(identity.clone())],
+            Self::Issuer(standing) => vec![Recorded::Issuer(standing.clone())],
         }
     }
 }
@@ -112,6 +128,9 @@ impl Recorded {
             Self::Revoke(id) => Some((Key::new("grant", id), None)),
             Self::Bootstrap(state) => Some((Key::bootstrap(), Some(Item::Bootstrap(state)))),
             Self::Policy(state) => Some((Key::policy(), Some(Item::Policy(state)))),
+            Self::Link(link) => Some((Key::identity(&link.identity), Some(Item::Link(link)))),
+            Self::Unlink(identity) => Some((Key::identity(&identity), None)),
+            Self::Issuer(standing) => Some((Key::issuer(&standing.issuer), Some(Item::Issuer(standing)))),
             Self::Bump(_) | Self::Credential { .. } | Self::DropCredential(_) => None,
         }
     }
@@ -137,6 +156,8 @@ impl Item {
             Self::Grant(grant) => grant.id.to_string(),
             Self::Bootstrap(_) => Key::bootstrap().id,
             Self::Policy(_) => Key::policy().id,
+            Self::Link(link) => Key::identity(&link.identity).id,
+            Self::Issuer(standing) => Key::issuer(&standing.issuer).id,
         }
     }
 
@@ -145,7 +166,8 @@ impl Item {
         let mut references = match self {
             Self::Thing(thing) => thing_references(thing),
             Self::Grant(grant) => grant_references(grant),
-            Self::Bootstrap(_) | Self::Policy(_) => Vec::new(),
+            Self::Link(link) => vec![("identity", Key::new("person", link.person))],
+            Self::Bootstrap(_) | Self::Policy(_) | Self::Issuer(_) => Vec::new(),
         };
         references.sort();
         references.dedup();
@@ -214,6 +236,14 @@ impl Key {
 
     pub(crate) fn policy() -> Self {
         Self::new("policy", "policy")
+    }
+
+    pub(crate) fn identity(identity: &Identity) -> Self {
+        Self::new("identity", identity.digest())
+    }
+
+    pub(crate) fn issuer(url: &str) -> Self {
+        Self::new("issuer", Digest::of(url.as_bytes()))
     }
 
     pub(crate) fn of_thing(thing: &Thing) -> Self {

@@ -205,7 +205,8 @@ impl Writer {
         };
         let policy = match policy {
             Some(Item::Policy(state)) => Some(state),
-            Some(Item::Thing(_) | Item::Grant(_) | Item::Bootstrap(_)) | None => None,
+            Some(Item::Thing(_) | Item::Grant(_) | Item::Bootstrap(_) | Item::Link(_) | Item::Issuer(_))
+            | None => None,
         };
         let revision = step.revision();
         sqlx::query("DELETE FROM pending WHERE event = $1")
@@ -259,7 +260,10 @@ fn normalised(mut commit: Commit) -> Result<Commit, CommitError> {
             | StateChange::Bump(_)
             | StateChange::Bootstrap(_)
             | StateChange::Policy(_)
-            | StateChange::DropCredential(_) => {}
+            | StateChange::DropCredential(_)
+            | StateChange::Link(_)
+            | StateChange::Unlink(_)
+            | StateChange::Issuer(_) => {}
         }
         let key = subject(change);
         if let Some(key) = key
@@ -283,6 +287,9 @@ fn subject(change: &StateChange) -> Option<Key> {
         StateChange::Policy(_) => Some(Key::policy()),
         StateChange::Credential(change) => Some(Key::new("credential", change.person)),
         StateChange::DropCredential(person) => Some(Key::new("credential", person)),
+        StateChange::Link(link) => Some(Key::identity(&link.identity)),
+        StateChange::Unlink(identity) => Some(Key::identity(identity)),
+        StateChange::Issuer(standing) => Some(Key::issuer(&standing.issuer)),
     }
 }
 
@@ -428,7 +435,7 @@ impl Step {
                     (Some(Item::Bootstrap(state)), _) => {
                         let stage = match head(connection, &key).await? {
                             Some(Item::Bootstrap(state)) => state.stage(),
-                            Some(Item::Thing(_) | Item::Grant(_) | Item::Policy(_)) | None => 0,
+                            Some(_) | None => 0,
                         };
                         if state.stage() <= stage {
                             return Err(CommitError::BootstrapBackwards);
@@ -437,7 +444,7 @@ impl Step {
                     (Some(Item::Policy(state)), _) => {
                         let expected = match head(connection, &key).await? {
                             Some(Item::Policy(state)) => state.step.saturating_add(1),
-                            Some(Item::Thing(_) | Item::Grant(_) | Item::Bootstrap(_)) | None => 0,
+                            Some(_) | None => 0,
                         };
                         if state.step != expected {
                             return Err(CommitError::PolicyMoved);
@@ -448,7 +455,7 @@ impl Step {
                             return Err(CommitError::Missing { thing: key.to_string() });
                         }
                     }
-                    (Some(Item::Thing(_)), _) | (None, true) => {}
+                    (Some(Item::Thing(_) | Item::Link(_) | Item::Issuer(_)), _) | (None, true) => {}
                 }
                 let before = in_force(connection, &key).await?;
                 let now = direction::meet(before.as_ref(), after.as_ref());
@@ -653,7 +660,10 @@ async fn check<'a>(
             | Recorded::Bump(_)
             | Recorded::Bootstrap(_)
             | Recorded::Policy(_)
-            | Recorded::DropCredential(_) => None,
+            | Recorded::DropCredential(_)
+            | Recorded::Link(_)
+            | Recorded::Unlink(_)
+            | Recorded::Issuer(_) => None,
         };
         if let Some(person) = person {
             let thing = format!("the credential of `{person}`");

@@ -19,6 +19,7 @@ use modelward_decision::inventory::{
 };
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Thing};
+use modelward_identity::federation::Standing;
 
 use crate::change::{Item, StateChange};
 
@@ -41,7 +42,9 @@ pub fn direction(before: Option<&Item>, change: &StateChange) -> Direction {
         StateChange::Grant(grant) => Some(Item::Grant(grant.clone())),
         StateChange::Bootstrap(state) => Some(Item::Bootstrap(*state)),
         StateChange::Policy(state) => Some(Item::Policy(*state)),
-        StateChange::Remove(_) | StateChange::Revoke(_) => None,
+        StateChange::Link(link) => Some(Item::Link(link.clone())),
+        StateChange::Issuer(standing) => Some(Item::Issuer(standing.clone())),
+        StateChange::Remove(_) | StateChange::Revoke(_) | StateChange::Unlink(_) => None,
         StateChange::Bump(_) | StateChange::DropCredential(_) => return Direction::Narrows,
         StateChange::Credential(_) => return Direction::Widens,
     };
@@ -56,12 +59,29 @@ pub fn direction(before: Option<&Item>, change: &StateChange) -> Direction {
 
 /// What both states let through. What does not exist lets nothing through.
 pub fn meet(before: Option<&Item>, after: Option<&Item>) -> Option<Item> {
+    // An issuer nobody ever spoke about is believed: what is said first can only take from that.
+    if let (None, Some(Item::Issuer(_))) = (before, after) {
+        return after.cloned();
+    }
     let (before, after) = (before?, after?);
     Some(match (before, after) {
         (Item::Thing(before), Item::Thing(after)) => Item::Thing(thing(before, after)),
         (Item::Bootstrap(before), Item::Bootstrap(after)) => Item::Bootstrap(bootstrap(*before, *after)),
+        // An identity that becomes somebody else is nobody until the ledger knows who.
+        (Item::Link(before), Item::Link(after)) => {
+            return (before.person == after.person).then(|| Item::Link(before.clone()));
+        }
+        (Item::Issuer(before), Item::Issuer(after)) => Item::Issuer(Box::new(standing(before, after))),
         // Grants never change, two bundles cannot be compared here, and items of two kinds never share a key.
-        (Item::Thing(_) | Item::Grant(_) | Item::Bootstrap(_) | Item::Policy(_), _) => before.clone(),
+        (
+            Item::Thing(_)
+            | Item::Grant(_)
+            | Item::Bootstrap(_)
+            | Item::Policy(_)
+            | Item::Link(_)
+            | Item::Issuer(_),
+            _,
+        ) => before.clone(),
     })
 }
 
@@ -232,6 +252,12 @@ const fn bootstrap(before: Bootstrap, after: Bootstrap) -> Bootstrap {
         (Bootstrap::Closed { .. }, _) | (_, Bootstrap::Open { .. }) => before,
         (Bootstrap::Uninitialised | Bootstrap::Open { .. }, _) => after,
     }
+}
+
+/// Distrust is in force at once, trust once the ledger has it.
+fn standing(before: &Standing, after: &Standing) -> Standing {
+    let Standing { issuer, distrusted_at } = before;
+    Standing { issuer: issuer.clone(), distrusted_at: distrusted_at.or(after.distrusted_at) }
 }
 
 fn both<T: Ord + Clone>(left: &BTreeSet<T>, right: &BTreeSet<T>) -> BTreeSet<T> {

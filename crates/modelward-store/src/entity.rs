@@ -36,6 +36,14 @@ pub(crate) async fn in_force(connection: &mut AnyConnection, key: &Key) -> Resul
             Some(body) => Ok(Some(Item::Policy(from_json::<PolicyState>(&body, "the state of policy")?))),
             None => Ok(None),
         },
+        "identity" => match body(connection, key).await? {
+            Some(body) => Ok(Some(Item::Link(from_json(&body, "a link")?))),
+            None => Ok(None),
+        },
+        "issuer" => match body(connection, key).await? {
+            Some(body) => Ok(Some(Item::Issuer(from_json(&body, "the standing of an issuer")?))),
+            None => Ok(None),
+        },
         _ => match body(connection, key).await? {
             Some(body) => Ok(Some(Item::Thing(from_json::<Thing>(&body, "an entity")?))),
             None => Ok(None),
@@ -75,6 +83,14 @@ pub(crate) async fn put_in_force(
         }
         Some(Item::Policy(state)) => {
             let body = to_json(state, "the state of policy")?;
+            replace(connection, key, item, Some(&body), stamp).await
+        }
+        Some(Item::Link(link)) => {
+            let body = to_json(link, "a link")?;
+            replace(connection, key, item, Some(&body), stamp).await
+        }
+        Some(Item::Issuer(standing)) => {
+            let body = to_json(standing, "the standing of an issuer")?;
             replace(connection, key, item, Some(&body), stamp).await
         }
         None => replace(connection, key, None, None, stamp).await,

@@ -23,6 +23,7 @@ pub mod change;
 pub mod credential;
 pub mod direction;
 pub mod enrolment;
+pub mod federation;
 pub mod grants;
 pub mod key;
 pub mod outbox;

@@ -119,7 +119,7 @@ impl Store {
         let mut connection = self.pool().acquire().await.doing("get a connection")?;
         match crate::entity::in_force(&mut connection, &Key::bootstrap()).await? {
             Some(Item::Bootstrap(state)) => Ok(state),
-            Some(Item::Thing(_) | Item::Grant(_) | Item::Policy(_)) | None => Ok(Bootstrap::Uninitialised),
+            Some(_) | None => Ok(Bootstrap::Uninitialised),
         }
     }
 
@@ -171,6 +171,7 @@ impl Store {
         let mut rows = sqlx::query(
             "SELECT body FROM entity
              WHERE kind <> 'description' AND kind <> 'bootstrap' AND kind <> 'policy'
+               AND kind <> 'identity' AND kind <> 'issuer'
                AND revision_from <= $1 AND revision_to > $1",
         )
         .bind(revision)
@@ -236,8 +237,8 @@ pub(crate) fn change_of(key: &Key, item: Option<Item>) -> Result<Option<Change>,
     Ok(match item {
         Some(Item::Thing(thing)) => change_of_thing(thing),
         Some(Item::Grant(grant)) => Some(Change::Grant(Arc::from(grant))),
-        // Snapshots hold whole bundles, which stand elsewhere.
-        Some(Item::Bootstrap(_) | Item::Policy(_)) => None,
+        // Snapshots hold whole bundles, which stand elsewhere; who signs in how is looked up when somebody does.
+        Some(Item::Bootstrap(_) | Item::Policy(_) | Item::Link(_) | Item::Issuer(_)) => None,
         None => match key.kind {
             "grant" => Some(Change::Revoke(parse(&key.id, "a grant")?)),
             "project" => Some(Change::Remove(Removed::Project(parse(&key.id, "a project")?))),

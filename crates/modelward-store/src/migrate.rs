@@ -21,6 +21,7 @@ pub(crate) struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "first", sql: include_str!("../migrations/0001_first.sql") },
     Migration { number: 2, name: "bundle", sql: include_str!("../migrations/0002_bundle.sql") },
+    Migration { number: 3, name: "federation", sql: include_str!("../migrations/0003_federation.sql") },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -1,8 +1,9 @@
 //! Sessions of people who signed in, found by the hash of the token their browser or terminal presents.
 
 use jiff::Timestamp;
-use modelward_decision::vocabulary::{PrincipalRef, SessionId};
-use modelward_identity::session::{ABSOLUTE, SessionRecord, USER_AGENT_MAX};
+use modelward_decision::vocabulary::{CredentialScope, PrincipalRef, SessionId};
+use modelward_identity::federation::Identity;
+use modelward_identity::session::{Origin, SessionRecord, USER_AGENT_MAX};
 use modelward_identity::{EpochMark, Strength};
 use modelward_seal::Digest;
 use sqlx::any::AnyRow;
@@ -25,14 +26,16 @@ impl Store {
         if user_agent.chars().count() > USER_AGENT_MAX {
             return Err(StoreError::TooLong { what: "the user agent of a session", max: USER_AGENT_MAX });
         }
-        let expires_at = session.created_at.checked_add(ABSOLUTE).unwrap_or(Timestamp::MAX);
+        let origin = session.origin.as_ref();
+        let said = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let _writing = self.writing().await;
         sqlx::query(
             "INSERT INTO session (id, principal, token_hash, strength, methods, binding, authenticated_at,
                                   created_at, last_seen_at, expires_at, epoch_principal, epoch_session,
-                                  user_agent, ended_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                                  user_agent, ended_at, scope, proof_ends_at, issuer, subject,
+                                  issuer_session)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         )
         .bind(session.id.to_string())
         .bind(session.principal.to_string())
@@ -43,11 +46,16 @@ impl Store {
         .bind(micros(session.authenticated_at))
         .bind(micros(session.created_at))
         .bind(micros(session.last_seen_at))
-        .bind(micros(expires_at))
+        .bind(micros(session.ends_for_good_at()))
         .bind(signed(session.epoch.principal))
         .bind(signed(session.epoch.session))
         .bind(user_agent)
         .bind(FOREVER)
+        .bind(to_json(&session.scope, "the scope of a session")?)
+        .bind(session.until.map_or(FOREVER, micros))
+        .bind(said(origin.map(|origin| origin.identity.issuer.as_str())))
+        .bind(said(origin.map(|origin| origin.identity.subject.as_str())))
+        .bind(said(origin.and_then(|origin| origin.sid.as_deref())))
         .execute(self.pool())
         .await
         .doing("begin a session")?;
@@ -58,7 +66,8 @@ impl Store {
     pub async fn session_by_token(&self, hash: &Digest) -> Result<Option<Session>, StoreError> {
         let row = sqlx::query(
             "SELECT id, principal, token_hash, strength, methods, binding, authenticated_at, created_at,
-                    last_seen_at, epoch_principal, epoch_session, user_agent, ended_at
+                    last_seen_at, epoch_principal, epoch_session, user_agent, ended_at,
+                    scope, proof_ends_at, issuer, subject, issuer_session
              FROM session WHERE token_hash = $1",
         )
         .bind(hash.to_string())
@@ -71,7 +80,8 @@ impl Store {
     pub async fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
         let row = sqlx::query(
             "SELECT id, principal, token_hash, strength, methods, binding, authenticated_at, created_at,
-                    last_seen_at, epoch_principal, epoch_session, user_agent, ended_at
+                    last_seen_at, epoch_principal, epoch_session, user_agent, ended_at,
+                    scope, proof_ends_at, issuer, subject, issuer_session
              FROM session WHERE id = $1",
         )
         .bind(id.to_string())
@@ -90,7 +100,8 @@ impl Store {
     ) -> Result<Vec<Session>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, principal, token_hash, strength, methods, binding, authenticated_at, created_at,
-                    last_seen_at, epoch_principal, epoch_session, user_agent, ended_at
+                    last_seen_at, epoch_principal, epoch_session, user_agent, ended_at,
+                    scope, proof_ends_at, issuer, subject, issuer_session
              FROM session WHERE principal = $1 AND id > $2 ORDER BY id LIMIT $3",
         )
         .bind(principal.to_string())
@@ -99,6 +110,32 @@ impl Store {
         .fetch_all(self.pool())
         .await
         .doing("list sessions")?;
+        rows.iter().map(from_row).collect()
+    }
+
+    /// Sessions that go on and come from an issuer: all of them, or those of a subject or of a session there.
+    pub async fn sessions_from(
+        &self,
+        issuer: &str,
+        subject: Option<&str>,
+        sid: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Session>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, principal, token_hash, strength, methods, binding, authenticated_at, created_at,
+                    last_seen_at, epoch_principal, epoch_session, user_agent, ended_at,
+                    scope, proof_ends_at, issuer, subject, issuer_session
+             FROM session WHERE issuer = $1 AND ended_at = $2 AND ($3 = '' OR subject = $3)
+                            AND ($4 = '' OR issuer_session = $4) ORDER BY id LIMIT $5",
+        )
+        .bind(issuer.to_owned())
+        .bind(FOREVER)
+        .bind(subject.unwrap_or_default().to_owned())
+        .bind(sid.unwrap_or_default().to_owned())
+        .bind(page(limit))
+        .fetch_all(self.pool())
+        .await
+        .doing("list the sessions of an issuer")?;
         rows.iter().map(from_row).collect()
     }
 
@@ -181,7 +218,23 @@ fn from_row(row: &AnyRow) -> Result<Session, StoreError> {
             "" => None,
             label => Some(label.to_owned()),
         },
+        // Of before there were scopes.
+        scope: match text(row, 13)? {
+            "" => CredentialScope::Full,
+            scope => from_json(scope, "the scope of a session")?,
+        },
+        until: if number(row, 14)? == FOREVER { None } else { Some(time(row, 14)?) },
+        origin: origin(row)?,
     };
     let ended_at = if number(row, 12)? == FOREVER { None } else { Some(time(row, 12)?) };
     Ok(Session { record, ended_at })
+}
+
+fn origin(row: &AnyRow) -> Result<Option<Origin>, StoreError> {
+    let (issuer, subject, sid) = (text(row, 15)?, text(row, 16)?, text(row, 17)?);
+    if issuer.is_empty() {
+        return Ok(None);
+    }
+    let identity = Identity { issuer: issuer.to_owned(), subject: subject.to_owned() };
+    Ok(Some(Origin { identity, sid: (!sid.is_empty()).then(|| sid.to_owned()) }))
 }

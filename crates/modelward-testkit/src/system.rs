@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::SignedDuration;
 use modelward_decision::vocabulary::{
-    Action, Binding, Confidence, DeviceFacts, EndpointId, Fact, Id, PersonId, PrincipalRef, ResourceRef,
-    Source,
+    Action, Binding, Confidence, CredentialScope, DeviceFacts, EndpointId, Fact, Id, PersonId, PrincipalRef,
+    ResourceRef, Source,
 };
 use modelward_decision::{Change, Snapshot};
 use modelward_enforcement::{
@@ -155,6 +155,9 @@ impl System {
             epoch: EpochMark::read(&*snapshot, principal, id),
             binding: Binding::Cookie,
             user_agent: None,
+            scope: CredentialScope::Full,
+            until: None,
+            origin: None,
         };
         Ok(record.authenticate(&token, &*snapshot, now)?)
     }

@@ -11,6 +11,7 @@ mod bad_tokens;
 mod compile_fail;
 mod enrolment;
 mod exchange;
+mod federation;
 mod keys;
 mod login;
 mod mutations;

@@ -5,21 +5,24 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use modelward_decision::inventory::Model;
 use modelward_decision::vocabulary::{
-    Binding, Classification, GranteeRef, PersonId, PrincipalRef, ScopeRef, SessionId,
+    Binding, Classification, CredentialScope, GranteeRef, PersonId, PrincipalRef, Privilege, ScopeRef,
+    SessionId,
 };
 use modelward_decision::{Change, EpochScope, Reach, Removed};
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Thing};
 use modelward_governance::policy::PolicyState;
+use modelward_identity::federation::{Identity, Link, Standing};
 use modelward_identity::password::PasswordHash;
 use modelward_identity::recovery::RecoveryCodes;
-use modelward_identity::session::SessionRecord;
+use modelward_identity::session::{Origin, SessionRecord};
 use modelward_identity::softlock::{LockKey, Softlock};
 use modelward_identity::{EpochMark, Strength};
 use modelward_seal::Digest;
 use modelward_store::bundles::{BundleHead, BundleRow};
 use modelward_store::credential::CredentialChange;
 use modelward_store::enrolment::Enrolment;
+use modelward_store::federation::{SIGHTINGS_KEPT, Sighting};
 use modelward_store::grants::GrantsOf;
 use modelward_store::key::{KeyState, SigningKey};
 use modelward_store::secret::Sealed;
@@ -94,6 +97,11 @@ promises![
     a_recovery_code_counts_once,
     an_enrolment_code_counts_once,
     a_session_ends_for_good,
+    sessions_of_an_issuer_are_found_by_it,
+    an_identity_is_one_person_once_the_ledger_knows,
+    an_issuer_is_distrusted_at_once_and_trusted_later,
+    what_counts_once_counts_once,
+    strangers_are_remembered_for_a_while,
     softlocks_survive_a_restart,
     attempts_are_listed_newest_first,
     a_key_never_becomes_active_again,
@@ -814,6 +822,9 @@ fn session(number: u128, person: u128) -> SessionRecord {
         epoch: EpochMark { principal: 3, session: 1 },
         binding: Binding::Cookie,
         user_agent: Some("a browser".to_owned()),
+        scope: CredentialScope::Full,
+        until: None,
+        origin: None,
     }
 }
 
@@ -843,6 +854,109 @@ async fn a_session_ends_for_good(place: &Place) {
     let mut wordy = session(9, 2);
     wordy.user_agent = Some("x".repeat(300));
     assert!(matches!(store.begin_session(&wordy).await, Err(StoreError::TooLong { .. })));
+}
+
+fn identity(subject: &str) -> Identity {
+    Identity { issuer: "https://id.example.org".to_owned(), subject: subject.to_owned() }
+}
+
+async fn sessions_of_an_issuer_are_found_by_it(place: &Place) {
+    let store = furnished(place).await;
+    let of = |number, subject: &str, sid: Option<&str>| SessionRecord {
+        scope: CredentialScope::Limited { privileges: [Privilege::ReadOnly].into(), models: BTreeSet::new() },
+        until: Some(after(600)),
+        origin: Some(Origin { identity: identity(subject), sid: sid.map(str::to_owned) }),
+        ..session(number, 2)
+    };
+    store.begin_session(&session(1, 2)).await.unwrap();
+    store.begin_session(&of(2, "dana", Some("a"))).await.unwrap();
+    store.begin_session(&of(3, "dana", Some("b"))).await.unwrap();
+    store.begin_session(&of(4, "eli", None)).await.unwrap();
+    assert_eq!(store.session(id(2)).await.unwrap().unwrap().record, of(2, "dana", Some("a")));
+    let found = async |subject, sid| {
+        let found = store.sessions_from("https://id.example.org", subject, sid, 10).await.unwrap();
+        found.iter().map(|session| session.record.id).collect::<Vec<SessionId>>()
+    };
+    assert_eq!(found(None, None).await, [id(2), id(3), id(4)]);
+    assert_eq!(found(Some("dana"), None).await, [id(2), id(3)]);
+    assert_eq!(found(None, Some("b")).await, [id(3)]);
+    assert_eq!(found(Some("eli"), Some("b")).await, []);
+    store.end_session(id(3), after(5)).await.unwrap();
+    assert_eq!(found(Some("dana"), None).await, [id(2)]);
+    assert_eq!(store.sessions_from("https://other.example.org", None, None, 10).await.unwrap(), []);
+    assert_eq!(store.forget_sessions(after(601)).await.unwrap(), 3, "over with their proof");
+}
+
+async fn an_identity_is_one_person_once_the_ledger_knows(place: &Place) {
+    let store = furnished(place).await;
+    let link = |person| Link { identity: identity("dana"), person: id(person), linked_at: noon() };
+    let put = |person| StateChange::Link(Box::new(link(person)));
+    store.commit(commit(NEXT, [put(2)])).await.unwrap();
+    assert_eq!(store.link(&identity("dana")).await.unwrap(), None, "not before the ledger knows");
+    store.ledgered(event(NEXT), 0, noon()).await.unwrap();
+    assert_eq!(place.open().await.link(&identity("dana")).await.unwrap(), Some(link(2)));
+    assert_eq!(store.links_of(id(2)).await.unwrap(), [link(2)]);
+    assert_eq!(store.link(&identity("eli")).await.unwrap(), None);
+    store.commit(commit(NEXT + 1, [put(3)])).await.unwrap();
+    assert_eq!(store.link(&identity("dana")).await.unwrap(), None, "nobody until the ledger knows who");
+    store.ledgered(event(NEXT + 1), 1, noon()).await.unwrap();
+    assert_eq!(store.link(&identity("dana")).await.unwrap(), Some(link(3)));
+    store.commit(commit(NEXT + 2, [StateChange::Unlink(Box::new(identity("dana")))])).await.unwrap();
+    assert_eq!(store.link(&identity("dana")).await.unwrap(), None, "at once");
+    let nobody = commit(NEXT + 3, [put(99)]);
+    assert!(matches!(store.commit(nobody).await, Err(CommitError::Dangling { .. })));
+}
+
+async fn an_issuer_is_distrusted_at_once_and_trusted_later(place: &Place) {
+    let store = furnished(place).await;
+    let issuer = "https://id.example.org";
+    let said =
+        |distrusted_at| StateChange::Issuer(Box::new(Standing { issuer: issuer.to_owned(), distrusted_at }));
+    let distrusted = async |store: &Store| {
+        store.issuer_standing(issuer).await.unwrap().is_some_and(|said| said.distrusted_at.is_some())
+    };
+    assert!(!distrusted(&store).await);
+    store.commit(commit(NEXT, [said(Some(noon()))])).await.unwrap();
+    assert!(distrusted(&store).await, "at once");
+    store.ledgered(event(NEXT), 0, noon()).await.unwrap();
+    store.commit(commit(NEXT + 1, [said(None)])).await.unwrap();
+    assert!(distrusted(&place.open().await).await, "not before the ledger knows");
+    store.ledgered(event(NEXT + 1), 1, noon()).await.unwrap();
+    assert!(!distrusted(&place.open().await).await);
+    now(&store).await;
+}
+
+async fn what_counts_once_counts_once(place: &Place) {
+    let store = furnished(place).await;
+    let mut tries = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let store = store.clone();
+        tries.spawn(async move { store.use_once(&Digest::of(b"a"), after(60), noon()).await.unwrap() });
+    }
+    assert_eq!(tries.join_all().await.into_iter().filter(|first| *first).count(), 1);
+    assert!(store.use_once(&Digest::of(b"b"), after(60), noon()).await.unwrap());
+    assert!(!store.use_once(&Digest::of(b"a"), after(60), after(60)).await.unwrap());
+    assert!(store.use_once(&Digest::of(b"a"), after(160), after(61)).await.unwrap(), "forgotten by then");
+}
+
+async fn strangers_are_remembered_for_a_while(place: &Place) {
+    let store = furnished(place).await;
+    let seen = |subject: &str, seconds| Sighting {
+        identity: identity(subject),
+        name: "Dana".to_owned(),
+        email: String::new(),
+        seen_at: after(seconds),
+    };
+    for number in 0..SIGHTINGS_KEPT + 10 {
+        store.note_sighting(&seen(&number.to_string(), number)).await.unwrap();
+    }
+    let found = store.sightings().await.unwrap();
+    assert_eq!(i64::try_from(found.len()).unwrap(), SIGHTINGS_KEPT);
+    assert_eq!(found[0], seen("265", 265));
+    store.forget_sighting(&identity("265")).await.unwrap();
+    assert_eq!(store.sightings().await.unwrap()[0], seen("264", 264));
+    store.note_sighting(&seen("late", 9 * 86_400)).await.unwrap();
+    assert_eq!(store.sightings().await.unwrap(), [seen("late", 9 * 86_400)]);
 }
 
 async fn softlocks_survive_a_restart(place: &Place) {

@@ -9,6 +9,7 @@ use modelward_decision::{EpochScope, Removed};
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Thing};
 use modelward_governance::policy::PolicyState;
+use modelward_identity::federation::{Identity, Link, Standing};
 use modelward_seal::Digest;
 use modelward_store::change::Item;
 use modelward_store::credential::CredentialChange;
@@ -62,6 +63,19 @@ fn every_change_has_a_direction() {
     let policy = PolicyState::first(Digest::of(b"old"));
     let next = policy.activate(Digest::of(b"new")).unwrap();
     t.row("policy: another bundle", Some(Item::Policy(policy)), &StateChange::Policy(next));
+
+    let identity = Identity { issuer: "https://id.example.org".to_owned(), subject: "dana".to_owned() };
+    let link = |person| Box::new(Link { identity: identity.clone(), person: id(person), linked_at: noon() });
+    t.row("identity: linked", None, &StateChange::Link(link(2)));
+    t.row("identity: same person", Some(Item::Link(link(2))), &StateChange::Link(link(2)));
+    t.row("identity: another person", Some(Item::Link(link(2))), &StateChange::Link(link(3)));
+    let unlink = StateChange::Unlink(Box::new(identity.clone()));
+    t.row("identity: unlinked", Some(Item::Link(link(2))), &unlink);
+
+    let said = |distrusted_at| Box::new(Standing { issuer: identity.issuer.clone(), distrusted_at });
+    t.row("issuer: distrusted", None, &StateChange::Issuer(said(Some(noon()))));
+    let distrusted = Some(Item::Issuer(said(Some(noon()))));
+    t.row("issuer: trusted again", distrusted, &StateChange::Issuer(said(None)));
 
     let dana = person(2, "dana");
     t.row("person: new", None, &put(Thing::Person(dana.clone())));
@@ -225,6 +239,12 @@ fn every_change_has_a_direction() {
         bootstrap: opened                          widens
         bootstrap: closed                          narrows
         policy: another bundle                     widens
+        identity: linked                           widens
+        identity: same person                      neither
+        identity: another person                   both
+        identity: unlinked                         narrows
+        issuer: distrusted                         narrows
+        issuer: trusted again                      widens
         person: new                                widens
         person: same                               neither
         person: renamed                            widens

@@ -9,6 +9,7 @@ use modelward_decision::{EpochScope, Reach, Removed};
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Thing};
 use modelward_governance::policy::PolicyState;
+use modelward_identity::federation::{Identity, Link, Standing};
 use modelward_seal::Digest;
 use modelward_store::Recorded;
 
@@ -72,6 +73,9 @@ fn everything() -> Vec<Recorded> {
         ),
         Recorded::Credential { person: id(2), password: true, totp: false, recovery_codes: 10 },
         Recorded::DropCredential(id(2)),
+        Recorded::Link(Box::new(Link { identity: identity(), person: id(2), linked_at: noon() })),
+        Recorded::Unlink(Box::new(identity())),
+        Recorded::Issuer(Box::new(Standing { issuer: identity().issuer, distrusted_at: Some(noon()) })),
     ]);
     records
 }
@@ -108,6 +112,13 @@ fn stored_texts_stay_as_they_are() {
         {"change":"policy","of":{"step":1,"active":"sha256:0000000000000000000000000000000000000000000000000000000000000000","on_trial":{"bundle":"sha256:11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437","reach":{"kind":"canary","per_mille":50}}}}
         {"change":"credential","of":{"person":"pe_01jm000000e008000000000002","password":true,"totp":false,"recovery_codes":10}}
         {"change":"drop-credential","of":"pe_01jm000000e008000000000002"}
+        {"change":"link","of":{"identity":{"issuer":"https://id.example.org","subject":"248289761001"},"person":"pe_01jm000000e008000000000002","linked_at":"2026-03-02T12:00:00Z"}}
+        {"change":"unlink","of":{"issuer":"https://id.example.org","subject":"248289761001"}}
+        {"change":"issuer","of":{"issuer":"https://id.example.org","distrusted_at":"2026-03-02T12:00:00Z"}}
     "##]]
     .assert_eq(&lines);
+}
+
+fn identity() -> Identity {
+    Identity { issuer: "https://id.example.org".to_owned(), subject: "248289761001".to_owned() }
 }
