@@ -17,7 +17,6 @@ pub mod obligation;
 pub mod observe;
 pub mod outline;
 pub mod plain;
-pub mod reach;
 pub mod replay;
 pub mod search;
 pub mod smallest;
@@ -29,6 +28,7 @@ mod circumstances;
 mod decide;
 mod index;
 mod policy;
+mod reach;
 mod remedy;
 mod slice;
 

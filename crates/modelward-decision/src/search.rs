@@ -63,12 +63,13 @@ pub fn principals(
 }
 
 /// Resources of one kind that a grant could allow the principal the action on, whose id comes after `after`.
+///
+/// A grant on an endpoint reaches what it serves: the request that is decided has to name that endpoint.
 pub fn resources(
     snapshot: &Snapshot,
     principal: PrincipalRef,
     action: Action,
     kind: ResourceKind,
-    via: Option<EndpointId>,
     after: Option<u128>,
 ) -> impl Iterator<Item = ResourceRef> + Send {
     let holder = Holder::find(snapshot, principal);
@@ -80,14 +81,14 @@ pub fn resources(
     }
     let privilege = action.privilege();
     if privilege == Privilege::SelfService {
-        return Merged::of([within(snapshot, ScopeRef::Platform.bits(), kind, via, from)]).resources(kind);
+        return Merged::of([within(snapshot, ScopeRef::Platform.bits(), kind, from)]).resources(kind);
     }
     let mut scopes = BTreeSet::new();
     for grantee in holder.grantees() {
         let across = snapshot.kin().across(grantee.bits(), 0);
         scopes.extend(across.filter(|scope| between(snapshot, grantee.bits(), *scope, privilege)));
     }
-    Merged::of(scopes.into_iter().map(|scope| within(snapshot, scope, kind, via, from))).resources(kind)
+    Merged::of(scopes.into_iter().map(|scope| within(snapshot, scope, kind, from))).resources(kind)
 }
 
 /// The groups a principal is in, groups of groups included; none of somebody unknown.
@@ -119,14 +120,8 @@ fn with_groups_below(snapshot: &Snapshot, groups: BTreeSet<u128>) -> BTreeSet<u1
 }
 
 /// Everything of a kind within a scope, in order. A grant on a model reaches its versions, one on a project its models
-/// with theirs, one on an alias the version it names now.
-fn within(
-    snapshot: &Snapshot,
-    scope: u128,
-    kind: ResourceKind,
-    via: Option<EndpointId>,
-    from: u128,
-) -> Stream<'_> {
+/// with theirs, one on an alias the version it names now, one on an endpoint what it serves.
+fn within(snapshot: &Snapshot, scope: u128, kind: ResourceKind, from: u128) -> Stream<'_> {
     let kin = snapshot.kin();
     let itself = resource(snapshot, scope, kind).map(ResourceRef::bits);
     let own = stream(itself.into_iter().filter(move |id| *id >= from));
@@ -147,7 +142,7 @@ fn within(
             streams.extend(models.map(|model| stream(kin.below(model, KinKind::Version, from))));
         }
     }
-    let door = via.filter(|via| via.bits() == scope).and_then(|via| snapshot.endpoint(via));
+    let door = snapshot.endpoint(EndpointId::from_bits(scope));
     for served in door.into_iter().flat_map(|door| &door.serves) {
         let model = served.model.bits();
         match wanted {

@@ -125,20 +125,6 @@ fn entity(uid: &EntityUID, attributes: Vec<(&'static str, Value)>, above: HashSe
     Entity::new_with_attr_partial_value(uid.clone(), attributes, HashSet::new(), above, [])
 }
 
-/// Every scope a resource stands in; nothing where it, or the endpoint, is unknown.
-pub(crate) fn scopes_of(
-    snapshot: &Snapshot,
-    resource: ResourceRef,
-    via: Option<EndpointId>,
-) -> Option<Vec<ScopeRef>> {
-    Thing::find(snapshot, resource, via).map(|thing| thing.scopes)
-}
-
-/// Everything a grant can be given to and thereby to this principal; nothing where it is unknown.
-pub(crate) fn grantees_of(snapshot: &Snapshot, principal: PrincipalRef) -> Option<Vec<GranteeRef>> {
-    Holder::find(snapshot, principal).map(|holder| holder.grantees().collect())
-}
-
 /// A principal with the closure of its groups.
 pub(crate) struct Holder {
     principal: PrincipalRef,

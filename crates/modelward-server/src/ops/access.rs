@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use modelward_decision::explain::{Clause, ClauseResult, PolicyTrace, Trace};
+use modelward_decision::search::PrincipalKind;
 use modelward_decision::vocabulary::{
     Action, Ask, Binding, Confidence, CredentialScope, DeviceFacts, EndpointId, Fact, Facts, GranteeRef,
     Name, PrincipalRef, ResourceRef, SessionFacts, Source,
 };
-use modelward_decision::{Citation, Decision, Outcome, Request, Snapshot, explain, may_know_of, reach};
+use modelward_decision::{Citation, Decision, Outcome, Request, Snapshot, explain, may_know_of, search};
 use modelward_enforcement::Summary;
 use modelward_store::Moment;
 
@@ -460,7 +461,10 @@ pub(crate) async fn who_can(
             ..CanRequest::default()
         };
         let facts = at_best(facts(caller, &circumstances, at, environment.clone(), endpoint)?);
-        let mut candidates = reach::candidates(&snapshot, action, resource, endpoint, at);
+        let mut candidates: Vec<PrincipalRef> = [PrincipalKind::Person, PrincipalKind::Machine]
+            .into_iter()
+            .flat_map(|kind| search::principals(&snapshot, action, resource, endpoint, kind, None))
+            .collect();
         candidates.sort_by_cached_key(|it| names::principal_view(&snapshot, *it).name);
         let mut considered: u64 = 0;
         let mut allowed = Vec::new();

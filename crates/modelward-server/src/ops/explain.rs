@@ -7,7 +7,7 @@ use modelward_decision::vocabulary::{
     Action, Binding, Confidence, DeviceFacts, Facts, PrincipalRef, ResourceRef,
 };
 use modelward_decision::{
-    Counterfactual, Decision, Remedy, Request, Smallest, Snapshot, reach, smallest, smallest_told,
+    Counterfactual, Decision, Remedy, Request, Smallest, Snapshot, search, smallest, smallest_told,
 };
 use modelward_enforcement::Summary;
 
@@ -144,7 +144,7 @@ pub(crate) async fn what_can(
             strength: Some(3),
             ..CanRequest::default()
         };
-        let pairs = pairs(&snapshot, principal, action, at);
+        let pairs = pairs(&snapshot, principal, action);
         let mut answer = WhatCanAnswer {
             principal: names::principal_view(&snapshot, principal),
             allowed: Vec::new(),
@@ -180,12 +180,7 @@ pub(crate) async fn what_can(
 }
 
 /// Everything worth deciding, in order of actions and names.
-fn pairs(
-    snapshot: &Snapshot,
-    principal: PrincipalRef,
-    action: Option<Action>,
-    at: jiff::Timestamp,
-) -> Vec<(Action, ResourceRef)> {
+fn pairs(snapshot: &Snapshot, principal: PrincipalRef, action: Option<Action>) -> Vec<(Action, ResourceRef)> {
     let wanted = Action::ALL.into_iter().filter(|each| match action {
         Some(action) => *each == action,
         // What everybody may do with their own account is no news.
@@ -193,7 +188,9 @@ fn pairs(
     });
     let mut pairs = Vec::new();
     for action in wanted {
-        let mut near = reach::resources(snapshot, principal, action, at);
+        let kinds = action.resources().iter();
+        let mut near: Vec<ResourceRef> =
+            kinds.flat_map(|kind| search::resources(snapshot, principal, action, *kind, None)).collect();
         near.sort_by_cached_key(|resource| names::resource_view(snapshot, *resource).name);
         pairs.extend(near.into_iter().map(|resource| (action, resource)));
     }

@@ -98,8 +98,7 @@ impl Asker<'_> {
         let action = action_of(request)?;
         let kind = names::resource_kind(&required(request, None, "resource", "type")?);
         let (Some(kind), Some(action)) = (kind, action) else { return Ok(Found::nothing()) };
-        let own = self.situation(names::no_resource(None), said);
-        let candidates = resources(self.snapshot, subject, action, kind, own.endpoint, page.after)
+        let candidates = resources(self.snapshot, subject, action, kind, page.after)
             .map(|resource| (resource.bits(), resource));
         Ok(self.pick(candidates, page, |resource| {
             if !self.caller.reaches_resource(self.snapshot, resource) {
