@@ -22,6 +22,12 @@ use crate::{Error, process, say};
 pub enum Bench {
     /// One whole decision, in process
     Decision,
+    /// Replaying recorded decisions under another bundle, in process
+    Replay,
+    /// Reading, checking and testing bundles, in process
+    Policy,
+    /// Proving, with a solver
+    Proof,
     /// Minting and verifying access tokens, in process
     Identity,
     /// Durable entries and verification, in process
@@ -84,6 +90,9 @@ pub async fn run(benches: &[Bench], rounds: usize) -> Result<bool, Error> {
     for bench in benches {
         match bench {
             Bench::Decision => room::run("modelward-decision", "decision")?,
+            Bench::Replay => room::run("modelward-decision", "replay")?,
+            Bench::Policy => room::run("modelward-policy", "gate")?,
+            Bench::Proof => room::run("modelward-proof", "proof")?,
             Bench::Identity => room::run("modelward-identity", "token")?,
             Bench::Ledger => room::run("modelward-ledger", "ledger")?,
             Bench::Clone => figures.extend(clone::run().await?),
