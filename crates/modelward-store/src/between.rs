@@ -15,7 +15,7 @@ const REMOVABLE: [&str; 7] = ["project", "model", "version", "alias", "endpoint"
 
 impl Store {
     /// What leads from the state of one revision to that of a later one, for decisions: epochs are left out, they end
-    /// credentials and change no decision.
+    /// credentials and change no decision, and so is the policy in force, which whoever decides again chooses.
     pub async fn changes_between(&self, from: u64, to: u64) -> Result<Vec<Change>, StoreError> {
         let (from, to) = (i64::try_from(from).unwrap_or(i64::MAX), i64::try_from(to).unwrap_or(i64::MAX));
         let mut changes = self.entities_between(from, to).await?;
@@ -26,7 +26,7 @@ impl Store {
     async fn entities_between(&self, from: i64, to: i64) -> Result<Vec<Change>, StoreError> {
         let rows = sqlx::query(
             "SELECT kind, id, body, revision_to FROM entity
-             WHERE kind <> 'description' AND kind <> 'bootstrap' AND revision_from <= $2
+             WHERE kind <> 'description' AND kind <> 'bootstrap' AND kind <> 'policy' AND revision_from <= $2
                AND (revision_from > $1 OR (revision_to > $1 AND revision_to <= $2))",
         )
         .bind(from)

@@ -319,10 +319,13 @@ async fn what_is_published_is_what_is_stored(place: &Place) {
 async fn from_any_revision_to_any_later_one(place: &Place) {
     let store = furnished(place).await;
     let renamed = Model { name: name("fraud-2"), quarantined: true, ..model() };
-    let steps: [Vec<StateChange>; 6] = [
+    let policy = PolicyState::first(Digest::of(b"first"));
+    let steps: [Vec<StateChange>; 8] = [
+        vec![StateChange::Policy(policy)],
         vec![give(grant(90)), give(grant(91))],
         vec![put(Thing::Model(renamed)), StateChange::Revoke(grant_id(90))],
         vec![StateChange::Remove(Removed::Endpoint(id(70)))],
+        vec![StateChange::Policy(policy.activate(Digest::of(b"next")).unwrap())],
         vec![put(Thing::Person(person(9, "nina"))), give(grant(92))],
         vec![put(Thing::Endpoint(endpoint())), put(Thing::Model(model()))],
         vec![StateChange::Revoke(grant_id(91)), StateChange::Revoke(grant_id(92))],
