@@ -1,5 +1,5 @@
-// The console in Chromium: sign in with a second factor, walk every page of the navigation, in light and dark, wide and
-// narrow. Fails on an error in a page, on a request to anywhere else, and on a page without a heading. Leaves a
+// The console in Chromium: sign in with a second factor, walk every page of the navigation and those on policy behind it,
+// in light and dark, wide and narrow. Fails on an error in a page, on a request to anywhere else, and on a page without a heading. Leaves a
 // picture of each.
 //
 // Usage: node console.mjs DEMO.json FOLDER-WITH-NODE_MODULES PICTURES
@@ -118,6 +118,44 @@ expect(
 
 const links = await page.$$eval("nav a[href]", (all) => all.map((link) => [link.href, link.textContent.trim()]));
 const seen = new Map(links.filter(([href]) => new URL(href).origin === origin && !href.includes("sign-out")));
+// Pages that are reached from others: a bundle, one of its policies, a replay under it, two bundles beside each other, and
+// a policy from a decision that it settled.
+const first = async (from, query) => {
+  await page.goto(from);
+  await settle(page);
+  const found = await page.$$eval(query, (all) => all.map((link) => link.href));
+  expect(`${new URL(from).pathname} leads to ${query}`, found.length > 0);
+  return found[0];
+};
+const bundle = await first(new URL("/policy", origin).href, "main dl a[href^='/policy/sha256:']");
+const single = await first(bundle, "a[href*='/policies/']");
+const decision = await first(new URL("/decisions?own_account=true", origin).href, "tbody a[href^='/decisions/']");
+const settling = await first(decision, "a[href*='/policies/']");
+seen.set(bundle, "Bundle");
+seen.set(single, "Single policy");
+seen.set(settling, "Settling policy");
+seen.set(`${bundle}/replay`, "Replay form");
+seen.set(`${bundle}/replay?last=1000`, "Replay");
+seen.set(new URL("/policy/difference", origin).href, "Difference");
+seen.set(new URL("/policy/handbook", origin).href, "Handbook");
+const names = new Map([
+  [bundle, "bundle"],
+  [single, "single-policy"],
+  [settling, "settling-policy"],
+  [`${bundle}/replay`, "replay-form"],
+  [`${bundle}/replay?last=1000`, "replay"],
+]);
+
+await page.goto(`${bundle}/replay`);
+await page.fill("input[name=last]", "1000");
+await page.locator("form[data-wait] button").click();
+await page.waitForURL(/last=1000/);
+await settle(page);
+expect("a replay tells how many decisions were made again", /Made again/.test(await page.textContent("main")));
+await page.goto(new URL("/policy/difference", origin).href);
+const ends = await page.$$eval("main select", (all) => all.map((one) => one.options.length));
+expect("any two bundles can be chosen", ends.length === 2 && ends[0] === ends[1] && ends[0] >= 1, ends.join(" and "));
+
 const state = await context.storageState();
 const looks = [
   ["", 1280, 800, "light"],
@@ -136,7 +174,8 @@ for (const [suffix, width, height, scheme] of looks) {
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
     );
     expect(`${name} fits its width`, overflow <= 0, `${overflow} px too wide`);
-    await picture(look.page, `${new URL(href).pathname.split("/").filter(Boolean).join("-") || "home"}${suffix}`);
+    const file = names.get(href) ?? (new URL(href).pathname.split("/").filter(Boolean).join("-") || "home");
+    await picture(look.page, `${file}${suffix}`);
   }
   problems.push(...look.problems);
   await look.context.close();

@@ -86,6 +86,28 @@
   all("form.filters select, form.filters input[type=checkbox]").forEach((field) =>
     field.addEventListener("change", () => field.form.requestSubmit()));
 
+  // A form whose answer takes a while says so, and is not sent twice.
+  all("form[data-wait]").forEach((form) => {
+    const button = one("button", form);
+    const live = one("[data-live]", form);
+    const rest = () => {
+      button.disabled = false;
+      live.hidden = true;
+    };
+    form.addEventListener("submit", () => {
+      const since = Date.now();
+      button.disabled = true;
+      live.hidden = false;
+      live.classList.add("running");
+      const tell = () => {
+        one("span", live).textContent = `${form.dataset.wait}, ${Math.round((Date.now() - since) / 1000)} s`;
+      };
+      tell();
+      setInterval(tell, 1000);
+    });
+    addEventListener("pageshow", rest);
+  });
+
   // Completion of the question, part by part.
   const ask = one("input[data-words]");
   if (ask) {

@@ -89,6 +89,8 @@ pub struct ControlPlane {
     pub(crate) softlocks: Mutex<Softlocks>,
     pub(crate) figures: Arc<Figures>,
     pub(crate) policies: Policies,
+    /// Taken while recorded decisions are replayed: that takes every core.
+    pub(crate) replaying: Arc<tokio::sync::Semaphore>,
     enforcer: Enforcer,
     publisher: Publisher,
 }
@@ -169,6 +171,7 @@ impl ControlPlane {
             softlocks: Mutex::new(softlocks),
             figures,
             policies,
+            replaying: Arc::new(tokio::sync::Semaphore::new(1)),
             enforcer,
             publisher,
         });

@@ -144,6 +144,27 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/api/v1/policy/bundles/{bundle}", Only(A::ReadConfiguration), "-", "BundleView"),
     route(Get, "/api/v1/policy/bundles/{bundle}/file", Only(A::ReadConfiguration), "-", "BundleText"),
     route(
+        Get,
+        "/api/v1/policy/bundles/{bundle}/difference",
+        Only(A::ReadConfiguration),
+        "?DifferenceQuery",
+        "BundleDifference",
+    ),
+    route(
+        Get,
+        "/api/v1/policy/bundles/{bundle}/policies/{policy}",
+        Only(A::ReadConfiguration),
+        "-",
+        "PolicyInFull",
+    ),
+    route(
+        Get,
+        "/api/v1/policy/bundles/{bundle}/policies/{policy}/effects",
+        Only(A::ReadDecisions),
+        "-",
+        "PolicyEffects",
+    ),
+    route(
         Post,
         "/api/v1/policy/bundles/{bundle}/signatures",
         Only(A::ApprovePolicy),

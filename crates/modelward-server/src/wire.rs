@@ -5,7 +5,9 @@
 
 mod access;
 mod account;
+mod clauses;
 mod decisions;
+mod difference;
 mod error;
 mod explain;
 mod grants;
@@ -17,7 +19,9 @@ mod policy;
 
 pub use access::*;
 pub use account::*;
+pub use clauses::*;
 pub use decisions::*;
+pub use difference::*;
 pub use error::*;
 pub use explain::*;
 pub use grants::*;

@@ -134,6 +134,8 @@ reads_by_id! {
 reads_within! {
     version: inventory::version;
     metrics: inventory::metrics;
+    bundle_policy: governing::policy;
+    policy_effects: governing::effects;
 }
 
 commands! {
@@ -195,6 +197,16 @@ pub(super) async fn matrix(State(plane): State<Plane>, request: Request<Body>) -
         Format::Text => "text/plain; charset=utf-8",
     };
     edge::respond_as(allowed, media_type, |matrix| access::write_matrix(&matrix, format))
+}
+
+pub(super) async fn bundle_difference(
+    State(plane): State<Plane>,
+    Path(bundle): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    respond(governing::compare(&plane, &caller, &bundle, incoming.query()?).await?)
 }
 
 pub(super) async fn decisions(State(plane): State<Plane>, request: Request<Body>) -> Answer {

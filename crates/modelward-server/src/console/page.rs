@@ -37,6 +37,9 @@ pages! {
     ConfirmPage: Confirm, "confirm.html";
     PolicyPage: Policy, "policy.html";
     BundlePage: Bundle, "bundle.html";
+    SinglePolicyPage: SinglePolicy, "single_policy.html";
+    ReplayPage: Replay, "replay.html";
+    DifferencePage: Difference, "difference.html";
     HandbookPage: Handbook, "handbook.html";
 }
 

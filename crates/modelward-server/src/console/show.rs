@@ -100,7 +100,11 @@ fn parted(candidates: Vec<view::Candidate>) -> (Vec<view::Candidate>, Vec<view::
 
 /// The text of each policy, with the lines lit that hold a clause which settled it: what was true of a forbid, what was
 /// false of a permit.
-fn policies(policies: &[PolicyView], candidates: &[view::Candidate]) -> Vec<view::PolicyRow> {
+fn policies(
+    policies: &[PolicyView],
+    candidates: &[view::Candidate],
+    bundle: Option<&str>,
+) -> Vec<view::PolicyRow> {
     policies
         .iter()
         .map(|policy| {
@@ -112,6 +116,7 @@ fn policies(policies: &[PolicyView], candidates: &[view::Candidate]) -> Vec<view
                 .collect();
             let text = policy.text.as_deref().unwrap_or_default();
             view::PolicyRow {
+                link: bundle.map(|bundle| policy_link(bundle, &policy.id)),
                 id: policy.id.clone(),
                 title: policy.title.clone(),
                 owner: policy.owner.clone(),
@@ -177,7 +182,7 @@ pub(crate) fn answer(answer: &CanAnswer, now: Timestamp) -> view::Answer {
         remedies: with_smallest(answer.smallest.as_ref(), &answer.remedies),
         obligations: answer.obligations.iter().map(|it| it.text.clone()).collect(),
         facts: facts(&answer.facts, now),
-        policies: policies(&answer.determining, &trace),
+        policies: policies(&answer.determining, &trace, None),
         trace,
         passed,
         decision: IdChip::new(answer.decision.to_string()),
@@ -185,7 +190,14 @@ pub(crate) fn answer(answer: &CanAnswer, now: Timestamp) -> view::Answer {
     }
 }
 
-pub(crate) fn decision(view: &DecisionView, now: Timestamp) -> view::Decision {
+/// The page of a policy.
+pub(crate) fn policy_link(bundle: &str, policy: &str) -> String {
+    format!("/policy/{bundle}/policies/{}", escape(policy))
+}
+
+/// `sees_bundles` leads to the policies that settled it.
+pub(crate) fn decision(view: &DecisionView, now: Timestamp, sees_bundles: bool) -> view::Decision {
+    let bundle = Some(view.bundle.as_str()).filter(|bundle| sees_bundles && !bundle.is_empty());
     let line = &view.line;
     let principal = principal_name(line.principal.as_ref());
     let (trace, passed) = parted(candidates(view.trace.as_ref()));
@@ -212,7 +224,7 @@ pub(crate) fn decision(view: &DecisionView, now: Timestamp) -> view::Decision {
         obligations: view.obligations.iter().map(|it| it.text.clone()).collect(),
         held_fields: view.held_fields.iter().map(ToString::to_string).collect(),
         facts: facts(&view.facts, now),
-        policies: policies(&view.determining, &trace),
+        policies: policies(&view.determining, &trace, bundle),
         trace,
         passed,
         afterwards: view.outcome_entry.as_ref().map(|outcome| outcome.text.clone()),

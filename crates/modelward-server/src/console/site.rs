@@ -61,10 +61,13 @@ pub(crate) fn router() -> Router<Plane> {
         .route("/matrix.csv", get(matrix_csv))
         .route("/matrix.json", get(matrix_json))
         .route("/policy", get(policy_page))
+        .route("/policy/difference", get(difference))
         .route("/policy/handbook", get(handbook))
         .route("/policy/handbook.md", get(handbook_markdown))
         .route("/policy/handbook.html", get(handbook_html))
         .route("/policy/{bundle}", get(bundle).post(move_bundle))
+        .route("/policy/{bundle}/replay", get(replay))
+        .route("/policy/{bundle}/policies/{policy}", get(single_policy))
         .route("/decisions", get(decision_list))
         .route("/decisions.csv", get(decisions_csv))
         .route("/decisions.json", get(decisions_json))
@@ -554,6 +557,24 @@ macro_rules! pages_of_one {
     )+};
 }
 
+/// A page about a part of one thing.
+macro_rules! pages_within_one {
+    ($($name:ident => $section:expr, $show:path;)+) => {$(
+        async fn $name(
+            State(plane): State<Plane>,
+            Path((whole, part)): Path<(String, String)>,
+            request: Request<Body>,
+        ) -> Response {
+            let site = match Site::enter(&plane, request).await {
+                Ok(site) => site,
+                Err(response) => return response,
+            };
+            let result = $show(&site, &whole, &part).await;
+            site.finish($section, result).await
+        }
+    )+};
+}
+
 pages! {
     home => Section::Home, show_home;
     can => Section::Can, show_can;
@@ -563,6 +584,7 @@ pages! {
     matrix_csv => Section::Matrix, export_matrix_csv;
     matrix_json => Section::Matrix, export_matrix_json;
     policy_page => Section::Policy, policy::show;
+    difference => Section::Policy, policy::show_difference;
     handbook => Section::Policy, policy::show_handbook;
     handbook_markdown => Section::Policy, policy::export_markdown;
     handbook_html => Section::Policy, policy::export_html;
@@ -584,6 +606,7 @@ pages! {
 pages_of_one! {
     model => Section::Models, show_model;
     bundle => Section::Policy, policy::show_bundle;
+    replay => Section::Policy, policy::show_replay;
     move_bundle => Section::Policy, policy::do_move;
     decision => Section::Decisions, show_decision;
     grant => Section::Grants, show_grant;
@@ -591,6 +614,11 @@ pages_of_one! {
     end_session => Section::Sessions, do_end_session;
     change_person => Section::People, do_change_person;
     entry => Section::Ledger, show_entry;
+}
+
+pages_within_one! {
+    version => Section::Models, show_version;
+    single_policy => Section::Policy, policy::show_single;
 }
 
 // --- Home ---
@@ -894,19 +922,6 @@ async fn show_model(site: &Site, name: &str) -> Result<Response, Problem> {
     page(&ModelPage { shell: site.shell(Section::Models, name).await, view })
 }
 
-async fn version(
-    State(plane): State<Plane>,
-    Path((model, label)): Path<(String, String)>,
-    request: Request<Body>,
-) -> Response {
-    let site = match Site::enter(&plane, request).await {
-        Ok(site) => site,
-        Err(response) => return response,
-    };
-    let result = show_version(&site, &model, &label).await;
-    site.finish(Section::Models, result).await
-}
-
 async fn show_version(site: &Site, model: &str, label: &str) -> Result<Response, Problem> {
     let version = inventory::version(&site.plane, &site.caller, model, label).await?.into_part()?;
     let name = format!("{model}/{label}");
@@ -1151,7 +1166,8 @@ async fn stream_decisions(site: &Site) -> Result<Response, Problem> {
 async fn show_decision(site: &Site, id: &str) -> Result<Response, Problem> {
     let id: DecisionId = id.parse().map_err(|_| Problem::not_found("decision", id))?;
     let found = decisions::one(&site.plane, &site.caller, id).await?.into_part()?;
-    let view = show::decision(&found, site.now);
+    let sees_bundles = site.may(Action::ReadConfiguration, ResourceRef::Platform);
+    let view = show::decision(&found, site.now, sees_bundles);
     page(&DecisionPage { shell: site.shell(Section::Decisions, "Decision").await, view })
 }
 

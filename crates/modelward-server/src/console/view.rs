@@ -259,6 +259,8 @@ pub struct FactRow {
 
 #[derive(Debug, Clone)]
 pub struct PolicyRow {
+    /// Its page, for those who may see bundles.
+    pub link: Option<String>,
     pub id: String,
     pub title: String,
     pub owner: String,
@@ -727,6 +729,188 @@ pub struct Bundle {
     pub matrix: Vec<String>,
     pub moves: Vec<BundleMove>,
     pub sign: String,
+    pub policies: Vec<BundlePolicyRow>,
+    /// The page that compares it with another.
+    pub difference_link: String,
+    /// Only for those who may see decisions.
+    pub replay_link: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct BundlePolicyRow {
+    pub id: String,
+    pub link: String,
+    pub title: String,
+    pub owner: String,
+    /// `permit`, `forbid` or `obligation`.
+    pub effect: &'static str,
+    /// `guardrails.cedar:52`.
+    pub place: String,
+    /// `4 of 4`.
+    pub covered: String,
+    pub is_covered: bool,
+}
+
+/// One policy of a bundle.
+#[derive(Debug, Clone)]
+pub struct SinglePolicy {
+    pub id: String,
+    pub title: String,
+    pub owner: String,
+    pub effect: &'static str,
+    /// What the caller reads where it denies.
+    pub reason: Option<String>,
+    pub place: String,
+    pub bundle: BundleRow,
+    pub lines: Vec<CoveredLine>,
+    pub clauses: Vec<CoveredClause>,
+    /// How much of it tests have seen, as a sentence.
+    pub covered: String,
+    /// Only for those who may see decisions.
+    pub effects: Option<RecentEffects>,
+}
+
+#[derive(Debug, Clone)]
+pub struct CoveredLine {
+    pub number: u64,
+    pub text: String,
+    pub seen: LineSeen,
+}
+
+/// What tests have seen of the clauses that begin on a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineSeen {
+    NoClause,
+    Both,
+    One,
+    Neither,
+}
+
+impl LineSeen {
+    pub const fn glyph(self) -> &'static str {
+        match self {
+            Self::NoClause => " ",
+            Self::Both => "●",
+            Self::One => "◐",
+            Self::Neither => "○",
+        }
+    }
+
+    /// What a pointer shows.
+    pub const fn means(self) -> &'static str {
+        match self {
+            Self::NoClause => "no clause begins here",
+            Self::Both => "tests saw it true and false",
+            Self::One => "tests saw one value only",
+            Self::Neither => "tests saw neither value",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct CoveredClause {
+    pub number: usize,
+    pub text: String,
+    pub line: u64,
+    pub seen_true: SeenHalf,
+    pub seen_false: SeenHalf,
+}
+
+/// One value of a clause, and the scenarios that saw it.
+#[derive(Debug, Clone)]
+pub struct SeenHalf {
+    pub scenarios: u64,
+    pub titles: Vec<String>,
+    /// Scenarios beside those named.
+    pub more: u64,
+    pub excuse: Option<String>,
+}
+
+/// What a policy settled of late.
+#[derive(Debug, Clone)]
+pub struct RecentEffects {
+    pub allowed: Count,
+    pub denied: Count,
+    pub looked_at: Count,
+    pub since: Option<When>,
+    pub rows: Vec<DecisionRow>,
+    pub complete_to: Count,
+}
+
+/// Recorded decisions made again under a bundle.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    pub bundle: BundleRow,
+    pub last: u64,
+    pub last_max: u64,
+    /// Nothing until somebody asks for it.
+    pub report: Option<ReplayFigures>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ReplayFigures {
+    pub is_empty: bool,
+    pub replayed: Count,
+    pub flips: Count,
+    pub looser: Count,
+    pub stricter: Count,
+    pub obliged: Count,
+    pub groups: Vec<FlipGroup>,
+}
+
+/// Decisions that flip for the same reason.
+#[derive(Debug, Clone)]
+pub struct FlipGroup {
+    pub direction: String,
+    pub mark: Mark,
+    pub action: String,
+    pub policy: Option<String>,
+    /// Where the policy stands in the bundle that is tried.
+    pub policy_link: Option<String>,
+    pub count: Count,
+    pub is_one: bool,
+    pub rows: Vec<FlipRow>,
+    /// Decisions beside those shown.
+    pub more: u64,
+}
+
+#[derive(Debug, Clone)]
+pub struct FlipRow {
+    pub id: IdChip,
+    pub link: String,
+    pub principal: String,
+    pub resource: String,
+}
+
+/// What changes from one bundle to another.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    pub from: Vec<Choice>,
+    pub to: Vec<Choice>,
+    pub before: BundleRow,
+    pub after: BundleRow,
+    /// The same two, the other way round.
+    pub back: Option<String>,
+    pub files: Vec<BundleFileRow>,
+    pub looser: Count,
+    pub stricter: Count,
+    pub other: Count,
+    pub cells: Vec<ChangedCell>,
+    /// Cells beside those shown.
+    pub more: u64,
+}
+
+#[derive(Debug, Clone)]
+pub struct ChangedCell {
+    /// `looser`, `stricter` or `other`.
+    pub leaning: &'static str,
+    pub mark: Mark,
+    pub action: String,
+    pub resource: String,
+    pub holder: String,
+    pub condition: String,
+    pub before: String,
+    pub after: String,
 }
 
 #[derive(Debug, Clone)]

@@ -228,6 +228,16 @@ fn veiled(line: DecisionLine) -> DecisionLine {
     DecisionLine { resource, environment: String::new(), outcome, ..line }
 }
 
+/// A decision for somebody who may see everybody's.
+pub(crate) fn line(
+    plane: &ControlPlane,
+    snapshot: &Snapshot,
+    index: u64,
+    entry: &Entry,
+) -> Option<DecisionLine> {
+    line_with(snapshot, index, entry, request_of(plane, entry).as_ref())
+}
+
 fn line_with(
     snapshot: &Snapshot,
     index: u64,

@@ -3,6 +3,9 @@
 //! Whatever a bundle does to people's rights, two others have seen it before: every step forward asks again for the
 //! signatures that the bundle in force demands.
 
+mod compare;
+mod single;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -31,6 +34,9 @@ use crate::wire::{
     ErrorCode, FileChange, HandbookText, List, PolicyChanged, PolicyStatus, PolicyStepView, ProposeRequest,
     ReviewerView, SignBundleRequest, TrialRequest, TrialView,
 };
+
+pub(crate) use self::compare::compare;
+pub(crate) use self::single::{effects, policy};
 
 /// Bundles and steps shown.
 const SHOWN: u32 = 200;
@@ -197,6 +203,21 @@ pub(crate) async fn list(
     .await
 }
 
+/// One line about a bundle, for those who may try recorded decisions under it.
+pub(crate) async fn head(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    which: &str,
+) -> Result<Allowed<BundleLine>, Problem> {
+    let summary = Summary::default().with("bundle", which).with("what", "replay");
+    let ((), pass) = plane.permit(caller, Action::ReadDecisions, ResourceRef::Platform, summary, ()).await?;
+    pass.carry_out(async {
+        let kept = plane.policies.kept(digest(which)?).await?;
+        line(plane, &History::read(plane).await?, &kept).await
+    })
+    .await
+}
+
 /// One bundle in full.
 pub(crate) async fn one(
     plane: &Arc<ControlPlane>,
@@ -218,6 +239,7 @@ pub(crate) async fn one(
             files: file_views(&history.active, file),
             signatures: signature_views(file),
             missing: missing(&history, file),
+            policies: single::lines(&*plane.policies.bundle(digest).await?, &report),
             matrix: render(&report.matrix).lines().take(ROWS_SHOWN).map(str::to_owned).collect(),
             gate: serde_json::to_value(&*report)
                 .map_err(|error| Problem::internal("writing a report", &error))?,

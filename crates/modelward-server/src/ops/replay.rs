@@ -157,9 +157,7 @@ pub(crate) async fn replay_bundle(
         if !(1..=ReplayRequest::LAST_MAX).contains(&last) {
             return Err(Problem::malformed(format!("`last` is 1 to {}", ReplayRequest::LAST_MAX)));
         }
-        let candidate = plane.policies.bundle(digest).await?;
-        let items = plane.recorded_decisions(usize::try_from(last).unwrap_or(usize::MAX)).await?;
-        let found = plane.replay_many(candidate, items, |_| ()).await?;
+        let found = alone(plane, digest, usize::try_from(last).unwrap_or(usize::MAX)).await?;
         let snapshot = plane.snapshot();
         let group = |(key, flips): (&FlipKey, &Vec<Flip>)| FlipGroupView {
             action: key.action.as_str().to_owned(),
@@ -185,6 +183,23 @@ pub(crate) async fn replay_bundle(
         })
     })
     .await
+}
+
+/// One replay at a time, since it takes every core; and it counts as running until it is done, even where nobody waits
+/// for it any more.
+async fn alone(plane: &Arc<ControlPlane>, bundle: Digest, last: usize) -> Result<Flips, Problem> {
+    let Ok(turn) = Arc::clone(&plane.replaying).try_acquire_owned() else {
+        return Err(Problem::new(ErrorCode::Conflict, "another replay is running")
+            .hint("try again when it is done, in a few seconds"));
+    };
+    let plane = Arc::clone(plane);
+    let work = async move {
+        let _turn = turn;
+        let candidate = plane.policies.bundle(bundle).await?;
+        let items = plane.recorded_decisions(last).await?;
+        plane.replay_many(candidate, items, |_| ()).await
+    };
+    tokio::spawn(work).await.map_err(|error| Problem::internal("replaying decisions", &error))?
 }
 
 /// Makes one recorded decision again.

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::PolicyLine;
+
 /// How far a bundle has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -89,6 +91,8 @@ pub struct BundleView {
     pub missing: Option<String>,
     /// Rows of the permission matrix that differ from the bundle in force.
     pub matrix: Vec<String>,
+    /// Its policies, then its rules of obligations, each in order of id.
+    pub policies: Vec<PolicyLine>,
     /// The gate's report, in the form of `modelward policy check --json`.
     #[schema(value_type = Object)]
     pub gate: serde_json::Value,

@@ -100,7 +100,20 @@ fn every_field_has_a_name_for_those_who_do_not_see_it() {
 #[test]
 fn an_empty_page_teaches_what_would_appear_and_how() {
     for (name, html) in pages(0, Theme::Light) {
-        if ["home", "models", "matrix", "decisions", "grants", "people", "ledger"].contains(&name) {
+        let lists = [
+            "home",
+            "models",
+            "matrix",
+            "decisions",
+            "grants",
+            "people",
+            "ledger",
+            "policy",
+            "replay",
+            "difference",
+            "single-policy",
+        ];
+        if lists.contains(&name) {
             assert!(html.contains(r#"class="empty""#), "{name}");
         }
     }

@@ -9,6 +9,9 @@ use modelward_server::console::view::*;
 use modelward_server::console::{assets, card, qr};
 use modelward_server::wire::MarkState;
 
+#[path = "fixtures/policy.rs"]
+mod policy;
+
 pub(crate) fn now() -> Timestamp {
     "2026-11-20T10:24:08Z".parse().unwrap()
 }
@@ -185,6 +188,7 @@ fn trace() -> Vec<Candidate> {
 fn policies() -> Vec<PolicyRow> {
     let source = "@id(\"grant.export\")\n@title(\"An export grant reaches the weights\")\npermit (\n  principal,\n  action in Action::\"Export\",\n  resource\n)\nwhen {\n  principal in context.grant.grantee &&\n  resource in context.grant.scope &&\n  context.grant.privilege == \"export\"\n};";
     vec![PolicyRow {
+        link: Some(format!("/policy/{}/policies/grant.export", digest(7).full)),
         id: "grant.export".to_owned(),
         title: "An export grant reaches the weights".to_owned(),
         owner: "ml-security".to_owned(),
@@ -757,5 +761,6 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
         verb: "Deactivate".to_owned(),
         back: "/people".to_owned(),
     });
+    out.extend(policy::pages(count, theme));
     out
 }

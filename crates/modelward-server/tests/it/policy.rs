@@ -151,6 +151,10 @@ async fn a_bundle_comes_into_force_step_by_step_and_goes_back_in_one() {
     assert_eq!(office.active().await, digest);
     assert_eq!(office.house.plane.snapshot().bundle().digest().to_string(), digest);
 
+    let replay = format!("bundles/{}/replay", office.before);
+    let report = office.post(&office.dana, &replay, json!({ "last": 1000 })).await.ok();
+    assert!(report["replayed"].as_u64().unwrap() > 10, "from before all steps to after them: {report}");
+
     // Everything is still so after a restart, and going back needs no new signatures.
     let Office { house, dana, ben, before } = office;
     let house = house.restarted().await;
@@ -239,4 +243,165 @@ async fn a_bundle_keeps_the_verdicts_it_was_proposed_and_signed_with() {
     assert_eq!(refused.code(), "conflict", "{}", refused.text);
     office.propose(&stricter()).await.ok();
     assert_eq!(office.stage(&file).await, "reviewed", "a folder proposed again takes nothing away");
+}
+
+const ONE: &str = "production-only";
+
+/// A bundle with one guardrail more that its own scenario covers on one side only.
+fn half_covered() -> BundleFile {
+    let mut sources = stricter().files().clone();
+    let scenario = "given project risk\ngiven model fraud project risk\ngiven version fraud/3\n\
+        given person dana cleared restricted\n\n\
+        scenario nobody predicts in a corner\ngiven environment staging\n\
+        given grant g to dana inference on fraud\nwhen dana predict fraud/3 in staging\nthen deny forbidden\n";
+    sources.insert("tests/corner.scenario".to_owned(), scenario.to_owned());
+    BundleFile::pack(sources).unwrap()
+}
+
+/// Nobody predicts in production, where the permission matrix asks.
+fn elsewhere() -> BundleFile {
+    let mut sources = stricter().files().clone();
+    let guardrails = sources.get_mut("guardrails.cedar").unwrap();
+    *guardrails = guardrails.replace(r#"environment == "production""#, r#"environment == "staging""#);
+    BundleFile::pack(sources).unwrap()
+}
+
+fn line_of(place: &Value) -> usize {
+    usize::try_from(place["line"].as_u64().unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_policy_has_its_text_its_place_and_what_tests_saw_of_it() {
+    let office = Office::open().await;
+    let file = half_covered();
+    office.propose(&file).await.ok();
+    let path = format!("/api/v1/policy/bundles/{}", file.digest());
+    let listed = office.house.get(&path, &office.dana).await.ok();
+    let line = listed["policies"].as_array().unwrap().iter().find(|it| it["id"] == ONE).unwrap().clone();
+    assert_eq!((&line["effect"], &line["halves"], &line["seen"]), (&json!("forbid"), &json!(2), &json!(1)));
+
+    let view = office.house.get(&format!("{path}/policies/{ONE}"), &office.dana).await.ok();
+    assert_eq!(view["policy"], line);
+    let text = view["text"].as_str().unwrap();
+    let source = &file.files()["guardrails.cedar"];
+    let first = line_of(&line["at"]);
+    let stands: Vec<&str> = source.lines().skip(first - 1).take(text.lines().count()).collect();
+    assert_eq!(stands, text.lines().collect::<Vec<_>>(), "the text stands where the place says");
+    let clauses = view["clauses"].as_array().unwrap();
+    assert_eq!(clauses.len(), 1, "{view}");
+    let at = line_of(&clauses[0]["at"]);
+    assert!(source.lines().nth(at - 1).unwrap().contains("context.environment"), "{view}");
+    let seen = [&clauses[0]["seen_true"], &clauses[0]["seen_false"]];
+    let by: Vec<&Value> =
+        seen.iter().filter(|half| half["scenarios"] == 1).map(|half| &half["titles"]).collect();
+    assert_eq!(by, [&json!(["nobody predicts in a corner"])], "{view}");
+
+    let unknown = office.house.get(&format!("{path}/policies/no-such-policy"), &office.dana).await;
+    assert_eq!((unknown.status.as_u16(), unknown.code()), (404, "not-found".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_policy_settled_is_for_those_who_may_see_decisions() {
+    let office = Office::open().await;
+    let path = |policy: &str| format!("/api/v1/policy/bundles/{}/policies/{policy}", office.before);
+    let femi = office.house.invited(&office.dana, "femi").await;
+    let denied = office.house.get("/api/v1/ledger", &femi).await;
+    assert_eq!(denied.status, 403);
+    let effects = office.house.get(&format!("{}/effects", path("self")), &office.dana).await.ok();
+    let recent = effects["recent"].as_array().unwrap();
+    assert!(effects["allowed"].as_u64().unwrap() > 3, "everybody signs in: {effects}");
+    assert!(!recent.is_empty() && recent.len() <= 20, "{effects}");
+    let (looked, whole) = (effects["looked_at"].as_u64().unwrap(), effects["complete_to"].as_u64().unwrap());
+    assert_eq!(looked, whole, "a short ledger is looked at whole");
+    let id = recent[0]["id"].as_str().unwrap();
+    let decision = office.house.get(&format!("/api/v1/decisions/{id}"), &office.dana).await.ok();
+    assert_eq!(decision["determining"][0]["id"], "self");
+    assert_eq!(decision["bundle"], office.before);
+
+    // Another bundle settled nothing, whatever its policies are called.
+    let file = stricter();
+    office.propose(&file).await.ok();
+    let other = format!("/api/v1/policy/bundles/{}/policies/self/effects", file.digest());
+    let none = office.house.get(&other, &office.dana).await.ok();
+    assert_eq!((&none["allowed"], &none["recent"]), (&json!(0), &json!([])));
+
+    for path in [path("self"), format!("{}/effects", path("self"))] {
+        let refused = office.house.get(&path, &femi).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (403, "denied".to_owned()), "{path}");
+        assert!(!refused.text.contains("Modelward::"), "{}", refused.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_two_bundles_are_compared_and_the_other_way_round_is_the_opposite() {
+    let office = Office::open().await;
+    let (one, other) = (elsewhere(), stricter());
+    office.propose(&one).await.ok();
+    office.propose(&other).await.ok();
+    let third = half_covered();
+    office.propose(&third).await.ok();
+    let compare = async |from: &str, to: &str| {
+        let path = format!("/api/v1/policy/bundles/{to}/difference?from={from}");
+        office.house.get(&path, &office.dana).await.ok()
+    };
+    let (one, other) = (one.digest().to_string(), other.digest().to_string());
+    let ahead = compare(&office.before, &one).await;
+    let back = compare(&one, &office.before).await;
+    assert!(ahead["stricter"].as_u64().unwrap() > 0, "{ahead}");
+    assert_eq!((&ahead["stricter"], &ahead["looser"]), (&back["looser"], &back["stricter"]));
+    assert!(ahead["cells"].as_array().unwrap().iter().all(|cell| cell["action"] == "predict"), "{ahead}");
+    let active =
+        office.house.get(&format!("/api/v1/policy/bundles/{one}/difference"), &office.dana).await.ok();
+    assert_eq!(active, ahead, "the one in force unless told");
+    // Neither of these is in force, and they differ by a test alone.
+    let between = compare(&other, &third.digest().to_string()).await;
+    assert_eq!(between["cells"], json!([]));
+    let files = between["files"].as_array().unwrap().iter().filter(|file| file["change"] != "same");
+    assert_eq!(
+        files.map(|file| file["name"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["tests/corner.scenario"]
+    );
+
+    let unknown = format!("/api/v1/policy/bundles/{one}/difference?from=sha256:00");
+    assert_eq!(office.house.get(&unknown, &office.dana).await.status, 404);
+    let femi = office.house.invited(&office.dana, "femi").await;
+    let path = format!("/api/v1/policy/bundles/{one}/difference");
+    assert_eq!(office.house.get(&path, &femi).await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pages_on_policy_show_what_one_may_see() {
+    let office = Office::open().await;
+    let file = stricter();
+    office.propose(&file).await.ok();
+    let femi = office.house.invited(&office.dana, "femi").await;
+    let page = async |session: &Session, path: &str| {
+        let request = http::Request::get(path).header("cookie", format!("mw_sid={}", session.secret));
+        office.house.send(request.body(axum::body::Body::empty()).unwrap()).await
+    };
+    let digest = file.digest();
+    let policy = format!("/policy/{}/policies/self", office.before);
+    for (path, says) in [
+        (format!("/policy/{digest}"), "compare with any other"),
+        (policy.clone(), "Recent effects"),
+        (format!("/policy/{digest}/replay"), "Nothing was replayed yet."),
+        (format!("/policy/{digest}/replay?last=1000"), "Made again"),
+        ("/policy/difference".to_owned(), "guardrails.cedar"),
+        (format!("/policy/difference?from={digest}&to={}", office.before), "the other way round"),
+    ] {
+        let shown = page(&office.dana, &path).await;
+        assert_eq!(shown.status, 200, "{path}: {}", shown.text);
+        assert!(shown.text.contains(says), "{path}: {}", shown.text);
+        let refused = page(&femi, &path).await;
+        assert_eq!(refused.status, 403, "{path}");
+        assert!(
+            refused.text.contains("Denied.") && !refused.text.contains("0.1.0"),
+            "{path}: {}",
+            refused.text
+        );
+    }
+    let shown = page(&office.dana, &policy).await.text;
+    assert!(shown.contains("Allowed by it") && shown.contains(r#"href="/decisions/de_"#), "{shown}");
+    let malformed = page(&office.dana, &format!("/policy/{digest}/replay?last=0")).await;
+    assert_eq!(malformed.status, 400, "{}", malformed.text);
 }

@@ -4,6 +4,7 @@ mod life;
 mod local;
 mod proofs;
 mod review;
+mod single;
 
 use std::path::{Path, PathBuf};
 

@@ -348,3 +348,92 @@ fn a_plan_says_what_a_new_machine_joins() {
     let said = stage.run(&["apply", "-f", "inventory.toml", "--dry-run"]);
     assert!(said.stderr.contains("~ machine scorer\n    groups: nothing → robots"), "{}", said.stderr);
 }
+
+const BUNDLE: &str = "sha256:45db000000000000000000000000000000000000000000000000000000000000";
+
+fn bundle_line(stage: &str) -> Value {
+    json!({
+        "digest": BUNDLE, "name": "acme", "version": "2", "stage": stage, "proposed_by": "dana",
+        "proposed_at": "2026-11-20T08:00:00Z"
+    })
+}
+
+#[test]
+fn one_policy_is_shown_with_its_place_and_its_tests_also_to_who_may_not_see_decisions() {
+    let stage = Stage::new();
+    let at = |line: u64| json!({ "file": "guardrails.cedar", "line": line, "column": 1 });
+    let policy = json!({
+        "bundle": bundle_line("proposed"),
+        "policy": {
+            "id": "bound", "title": "A bound credential", "owner": "security", "effect": "forbid", "at": at(41),
+            "halves": 2, "seen": 1
+        },
+        "reason": "a bound credential is needed",
+        "text": "forbid (principal, action, resource)\nunless { context.bound };",
+        "clauses": [{
+            "text": "context.bound", "at": at(42),
+            "seen_true": { "scenarios": 12, "titles": ["weights leave"] },
+            "seen_false": { "scenarios": 0, "titles": [] }
+        }]
+    });
+    let denied = json!({ "error": { "code": "denied", "message": "you may not see decisions" } });
+    let server = Server::answering(vec![(200, logged_in()), (200, policy), (403, denied)]);
+    sign_in(&stage, &server);
+    let said = stage.run(&["policy", "show", BUNDLE, "--policy", "bound"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    expect![[r#"
+        policy  effect  kept by   stands in            tests saw  title
+        bound   forbid  security  guardrails.cedar:41  1 of 2     A bound credential
+
+           41  forbid (principal, action, resource)
+           42  unless { context.bound };
+
+        denies with   a bound credential is needed
+
+        line  clause         seen true                   seen false
+        42    context.bound  weights leave, and 11 more  never
+    "#]]
+    .assert_eq(&said.stdout);
+    assert!(said.stderr.contains("shown with the audit right"), "{}", said.stderr);
+    let asked: Vec<String> = server.requests()[1..].iter().map(|request| request.line.clone()).collect();
+    let path = format!("GET /api/v1/policy/bundles/{}/policies/bound", BUNDLE.replace(':', "%3A"));
+    assert_eq!(asked, [path.clone(), format!("{path}/effects")]);
+}
+
+#[test]
+fn two_bundles_are_compared_cell_by_cell() {
+    let stage = Stage::new();
+    let difference = json!({
+        "from": bundle_line("active"), "to": bundle_line("proposed"),
+        "files": [{ "name": "guardrails.cedar", "bytes": 10, "change": "changed" }],
+        "cells": [{
+            "leaning": "stricter", "action": "predict", "privilege": "inference", "resource": "Version",
+            "holder": "person", "condition": "well", "before": "permitted", "after": "forbidden"
+        }],
+        "looser": 0, "stricter": 1, "other": 0
+    });
+    let server = Server::answering(vec![(200, logged_in()), (200, difference)]);
+    sign_in(&stage, &server);
+    let said = stage.run(&["policy", "show", BUNDLE, "--against", "sha256:00"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    expect![[r#"
+        bundle                                                                   name  version  stage     proposed              by
+        sha256:45db000000000000000000000000000000000000000000000000000000000000  acme  2        active    2026-11-20 08:00:00Z  dana
+        sha256:45db000000000000000000000000000000000000000000000000000000000000  acme  2        proposed  2026-11-20 08:00:00Z  dana
+
+        changed       guardrails.cedar
+
+        becomes   action   on a     by a    circumstances  from       to
+        stricter  predict  Version  person  well           permitted  forbidden
+    "#]]
+    .assert_eq(&said.stdout);
+    assert!(
+        said.stderr.contains("0 cells become looser, 1 stricter, 0 deny for another reason"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(
+        server.requests()[1].line,
+        format!("GET /api/v1/policy/bundles/{}/difference?from=sha256%3A00", BUNDLE.replace(':', "%3A"))
+    );
+}

@@ -1,5 +1,9 @@
 //! The pages on policy: what is in force, one bundle with what it would change, the handbook.
 
+mod difference;
+mod replay;
+mod single;
+
 use axum::response::Response;
 use modelward_decision::vocabulary::{Action, ResourceRef};
 use serde::Deserialize;
@@ -12,8 +16,13 @@ use crate::console::view::{self, Section};
 use crate::ops::policy;
 use crate::problem::Problem;
 use crate::wire::{
-    ActivateRequest, BundleLine, BundleStage, BundleView, FileChange, PolicyStepView, TrialRequest,
+    ActivateRequest, BundleFileView, BundleLine, BundleStage, BundleView, FileChange, PolicyStepView,
+    TrialRequest,
 };
+
+pub(super) use self::difference::show as show_difference;
+pub(super) use self::replay::show as show_replay;
+pub(super) use self::single::show as show_single;
 
 pub(super) async fn show(site: &Site) -> Result<Response, Problem> {
     let status = policy::state(&site.plane, &site.caller).await?.into_part()?;
@@ -76,7 +85,12 @@ pub(super) async fn show_bundle(site: &Site, digest: &str) -> Result<Response, P
     let bundle = policy::one(&site.plane, &site.caller, digest).await?.into_part()?;
     let title = format!("{} {}", bundle.bundle.name, bundle.bundle.version);
     let view = view::Bundle {
-        files: files(&bundle),
+        files: files(&bundle.files),
+        policies: bundle.policies.iter().map(|line| single::row(digest, line)).collect(),
+        difference_link: format!("/policy/difference?to={digest}"),
+        replay_link: site
+            .may(Action::ReadDecisions, ResourceRef::Platform)
+            .then(|| format!("/policy/{digest}/replay")),
         signatures: bundle
             .signatures
             .iter()
@@ -96,8 +110,8 @@ pub(super) async fn show_bundle(site: &Site, digest: &str) -> Result<Response, P
     page(&BundlePage { shell: site.shell(Section::Policy, &title).await, view })
 }
 
-fn files(bundle: &BundleView) -> Vec<view::BundleFileRow> {
-    let changed = bundle.files.iter().filter(|file| file.change != FileChange::Same);
+fn files(files: &[BundleFileView]) -> Vec<view::BundleFileRow> {
+    let changed = files.iter().filter(|file| file.change != FileChange::Same);
     changed
         .map(|file| view::BundleFileRow {
             name: file.name.clone(),

@@ -9,7 +9,7 @@ use modelward_server::wire::{
 
 use super::super::api::{Server, wait};
 use super::super::{Context, time, view};
-use super::read_bundle;
+use super::{read_bundle, single};
 use crate::client::escape;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Style, Table, Terminal};
@@ -35,6 +35,12 @@ pub(in crate::cli) struct LogArgs {
 pub(in crate::cli) struct ShowArgs {
     /// The bundle, `sha256:…` [default: what is in force and on trial]
     bundle: Option<String>,
+    /// One of its policies: text, clauses with what tests saw of them, what it settled of late
+    #[arg(long, value_name = "ID", requires = "bundle", conflicts_with = "against")]
+    policy: Option<String>,
+    /// What it decides differently from another bundle, `sha256:…`
+    #[arg(long, value_name = "BUNDLE", requires = "bundle")]
+    against: Option<String>,
     #[command(flatten)]
     server: Server,
 }
@@ -165,6 +171,12 @@ pub(super) fn show(context: &Context, args: &ShowArgs) -> Outcome {
         }
         return overview(terminal, &policy);
     };
+    if let Some(policy) = &args.policy {
+        return single::show(terminal, &client, bundle, policy);
+    }
+    if let Some(other) = &args.against {
+        return single::compare(terminal, &client, bundle, other);
+    }
     let path = format!("/api/v1/policy/bundles/{}", escape(bundle));
     let bundle: BundleView = wait(async { Ok(client.read(&path).await?) })?;
     if terminal.json() {
@@ -226,13 +238,7 @@ fn full(terminal: &Terminal, bundle: &BundleView) -> Outcome {
     lines(terminal, std::slice::from_ref(&bundle.bundle))?;
     terminal.line("")?;
     for file in bundle.files.iter().filter(|file| file.change != FileChange::Same) {
-        let word = match file.change {
-            FileChange::Same => "same",
-            FileChange::Added => "added",
-            FileChange::Changed => "changed",
-            FileChange::Removed => "removed",
-        };
-        view::fact(terminal, word, &file.name)?;
+        view::fact(terminal, change(file.change), &file.name)?;
     }
     for signature in &bundle.signatures {
         let text = format!("{} for {}; written by {}", signature.reviewer, signature.role, signature.author);
@@ -244,10 +250,11 @@ fn full(terminal: &Terminal, bundle: &BundleView) -> Outcome {
     for row in &bundle.matrix {
         terminal.line(row)?;
     }
-    Ok(Exit::Ok)
+    terminal.line("")?;
+    single::lines(terminal, &bundle.policies)
 }
 
-fn lines(terminal: &Terminal, bundles: &[BundleLine]) -> Outcome {
+pub(super) fn lines(terminal: &Terminal, bundles: &[BundleLine]) -> Outcome {
     let mut table = Table::new(["bundle", "name", "version", "stage", "proposed", "by"]);
     for bundle in bundles {
         let style = match bundle.stage {
@@ -266,6 +273,15 @@ fn lines(terminal: &Terminal, bundles: &[BundleLine]) -> Outcome {
     }
     table.print(terminal)?;
     Ok(Exit::Ok)
+}
+
+pub(super) const fn change(change: FileChange) -> &'static str {
+    match change {
+        FileChange::Same => "same",
+        FileChange::Added => "added",
+        FileChange::Changed => "changed",
+        FileChange::Removed => "removed",
+    }
 }
 
 const fn word(stage: BundleStage) -> &'static str {
