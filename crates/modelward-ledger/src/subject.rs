@@ -13,6 +13,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac as _};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use modelward_seal::Digest;
 use sha2::Sha256;
 use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
@@ -81,7 +82,7 @@ impl PseudonymKey {
         };
         mac.update(b"modelward/subject/v1\n");
         mac.update(subject.as_bytes());
-        hex::encode(mac.finalize().into_bytes())
+        Digest::from_bytes(mac.finalize().into_bytes().into()).to_hex()
     }
 }
 

@@ -20,6 +20,7 @@ pub struct DigestError {
 }
 
 const PREFIX: &str = "sha256:";
+const TEXT_BYTES: usize = PREFIX.len() + 64;
 
 impl Digest {
     pub const LEN: usize = 32;
@@ -53,7 +54,17 @@ impl Digest {
     }
 
     pub fn to_hex(self) -> String {
-        hex::encode(self.0)
+        let mut room = [0; TEXT_BYTES];
+        self.text(&mut room).and_then(|text| text.strip_prefix(PREFIX)).unwrap_or_default().to_owned()
+    }
+
+    /// The text form. Many are written per request, so this takes no detour by way of single characters. The room has
+    /// the right length, so there always is one.
+    fn text<'a>(&self, room: &'a mut [u8; TEXT_BYTES]) -> Option<&'a str> {
+        let (prefix, digits) = room.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        hex::encode_to_slice(self.0, digits).ok()?;
+        std::str::from_utf8(room).ok()
     }
 
     /// For screens: `sha256:1f3a…c9`. Too short to compare by; say so where it is shown.
@@ -89,8 +100,7 @@ impl FromStr for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(PREFIX)?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(self.text(&mut [0; TEXT_BYTES]).ok_or(fmt::Error)?)
     }
 }
 
@@ -102,11 +112,9 @@ impl fmt::Debug for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = [0; PREFIX.len() + 64];
-        let (prefix, digits) = text.split_at_mut(PREFIX.len());
-        prefix.copy_from_slice(PREFIX.as_bytes());
-        hex::encode_to_slice(self.0, digits).map_err(serde::ser::Error::custom)?;
-        serializer.serialize_str(std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
+        let mut room = [0; TEXT_BYTES];
+        let text = self.text(&mut room).ok_or_else(|| serde::ser::Error::custom("a digest has no text"))?;
+        serializer.serialize_str(text)
     }
 }
 

@@ -13,6 +13,8 @@ const DETAILS_MAX: usize = 32;
 const KEY_BYTES_MAX: usize = 64;
 const LIST_MAX: usize = 32;
 const DEPTH_MAX: usize = 8;
+/// Most entries are shorter.
+const BYTES_EXPECTED: usize = 2048;
 
 /// Bounds every field, then the whole, and gives the canonical bytes.
 pub(crate) fn fit(entry: &mut Entry) -> Result<Vec<u8>, DraftError> {
@@ -26,7 +28,8 @@ pub(crate) fn fit(entry: &mut Entry) -> Result<Vec<u8>, DraftError> {
     bound_texts(entry);
     bound_lists(entry)?;
     bound_details(entry)?;
-    let mut bytes = canonical::to_vec(entry)?;
+    let mut bytes = Vec::with_capacity(BYTES_EXPECTED);
+    canonical::write_to(&mut bytes, entry)?;
     // The parts that can be long all at once go whole, the least needed first.
     for cut in [cut_details, cut_obligations, cut_facts] {
         if bytes.len() <= ENTRY_BYTES_MAX {

@@ -64,14 +64,15 @@ impl Ticket {
 
     /// Blocks the thread until the entry is durable or the ledger has failed.
     pub fn wait(mut self) -> Result<Receipt, LedgerFailed> {
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let mut context = Context::from_waker(&waker);
-        loop {
-            match Pin::new(&mut self).poll(&mut context) {
-                Poll::Ready(outcome) => return outcome,
-                Poll::Pending => std::thread::park(),
+        WAKER.with(|waker| {
+            let mut context = Context::from_waker(waker);
+            loop {
+                match Pin::new(&mut self).poll(&mut context) {
+                    Poll::Ready(outcome) => return outcome,
+                    Poll::Pending => std::thread::park(),
+                }
             }
-        }
+        })
     }
 
     /// The outcome, if it is known already.
@@ -134,6 +135,11 @@ impl Slot {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+thread_local! {
+    /// One for all waits of a thread.
+    static WAKER: Waker = Waker::from(Arc::new(Unpark(std::thread::current())));
 }
 
 struct Unpark(Thread);

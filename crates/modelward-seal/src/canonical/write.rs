@@ -16,6 +16,8 @@ pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 const INTEGER_LIMIT: f64 = 9_007_199_254_740_992.0;
 
 const DEPTH_MAX: usize = 100;
+/// Room made ahead for members, whatever a type says of itself.
+const MEMBERS_EXPECTED_MAX: usize = 64;
 
 /// Why a value has no canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,11 +85,13 @@ impl<'a> Writer<'a> {
         Ok(List { out: self.out, depth, first: true, close: "]" })
     }
 
-    fn object(self) -> Result<Object<'a>, CanonicalError> {
+    /// `length` is how many members are expected.
+    fn object(self, length: usize) -> Result<Object<'a>, CanonicalError> {
         let depth = self.descend()?;
         self.out.push(b'{');
         let start = self.out.len();
-        Ok(Object { out: self.out, depth, start, members: Vec::new(), key: None, close: "}" })
+        let members = Vec::with_capacity(length.min(MEMBERS_EXPECTED_MAX));
+        Ok(Object { out: self.out, depth, start, members, key: None, close: "}" })
     }
 
     /// `{"Variant":` around what follows; the caller's `close` ends it.
@@ -102,6 +106,11 @@ impl<'a> Writer<'a> {
 fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let bytes = text.as_bytes();
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+        out.push(b'"');
+        return;
+    }
     let mut plain_from = 0;
     for (at, byte) in bytes.iter().enumerate() {
         if !needs_escape(*byte) {
@@ -113,6 +122,11 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
     }
     out.extend_from_slice(bytes.get(plain_from..).unwrap_or_default());
     out.push(b'"');
+}
+
+/// Whether nothing needs an escape. Looks at many bytes at once, so without leaving early inside a chunk.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.chunks(64).all(|chunk| !chunk.iter().fold(false, |found, byte| found | needs_escape(*byte)))
 }
 
 const fn needs_escape(byte: u8) -> bool {
@@ -263,20 +277,20 @@ impl<'a> Serializer for Writer<'a> {
     ) -> Result<List<'a>, CanonicalError> {
         Ok(List { close: "]}", ..self.variant(variant).list()? })
     }
-    fn serialize_map(self, _len: Option<usize>) -> Result<Object<'a>, CanonicalError> {
-        self.object()
+    fn serialize_map(self, len: Option<usize>) -> Result<Object<'a>, CanonicalError> {
+        self.object(len.unwrap_or(0))
     }
-    fn serialize_struct(self, _name: &'static str, _len: usize) -> Result<Object<'a>, CanonicalError> {
-        self.object()
+    fn serialize_struct(self, _name: &'static str, len: usize) -> Result<Object<'a>, CanonicalError> {
+        self.object(len)
     }
     fn serialize_struct_variant(
         self,
         _name: &'static str,
         _index: u32,
         variant: &'static str,
-        _len: usize,
+        len: usize,
     ) -> Result<Object<'a>, CanonicalError> {
-        Ok(Object { close: "}}", ..self.variant(variant).object()? })
+        Ok(Object { close: "}}", ..self.variant(variant).object(len)? })
     }
 }
 
