@@ -40,7 +40,7 @@ impl Flood {
         core: &Core,
         source: &str,
         reason: &str,
-        draft: impl FnOnce() -> Result<EntryDraft, Unavailable>,
+        draft: impl Fn() -> Result<EntryDraft, Unavailable>,
     ) -> Result<(), Unavailable> {
         let now = micros(core.clock.now());
         let observed = {
@@ -50,29 +50,30 @@ impl Flood {
         match observed {
             // A ledger that failed is asked again each time: a denial that can never be recorded explains nothing.
             Observed::Counted if !core.is_failing() => Ok(()),
-            Observed::Counted | Observed::Single => self.submit(core, Lane::Counters, draft()?, "denial"),
+            Observed::Counted | Observed::Single => self.submit(core, Lane::Counters, draft, "denial"),
         }
     }
 
     /// Records an outcome nobody waits for.
-    pub(crate) fn concluded(&self, core: &Core, lane: Lane, draft: EntryDraft) {
-        if self.submit(core, lane, draft, "outcome").is_err() {
+    pub(crate) fn concluded(&self, core: &Core, lane: Lane, draft: impl Fn() -> EntryDraft) {
+        if self.submit(core, lane, || Ok(draft()), "outcome").is_err() {
             // The intent stays open; the ledger's next start calls it indeterminate.
             core.observer.unrecorded("outcome");
         }
     }
 
-    /// Submits an entry now, or as soon as there is room. The ticket is of no use here: dropped, the entry is written
-    /// all the same.
+    /// Submits an entry now, or as soon as there is room; in that case the draft is made a second time. The ticket is of
+    /// no use here: dropped, the entry is written all the same.
     fn submit(
         &self,
         core: &Core,
         lane: Lane,
-        draft: EntryDraft,
+        draft: impl Fn() -> Result<EntryDraft, Unavailable>,
         what: &'static str,
     ) -> Result<(), Unavailable> {
-        match core.submit(lane, draft.clone()) {
+        match core.submit(lane, draft()?) {
             Err(Unavailable::LedgerFull) => {
+                let draft = draft()?;
                 match self.0.lock() {
                     Ok(mut state) if state.waiting.len() < WAITING_MAX => state.waiting.push((lane, draft)),
                     Ok(_) | Err(_) => core.observer.unrecorded(what),
@@ -94,7 +95,7 @@ impl Flood {
             std::mem::take(&mut state.waiting)
         };
         for (lane, draft) in drafts {
-            if self.submit(core, lane, draft, "kept").is_err() {
+            if self.submit(core, lane, || Ok(draft.clone()), "kept").is_err() {
                 core.observer.unrecorded("kept");
             }
         }

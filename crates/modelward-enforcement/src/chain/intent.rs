@@ -101,7 +101,7 @@ impl Intent {
         match std::mem::replace(&mut self.owed, Owed::Nothing) {
             Owed::Nothing => {}
             Owed::Recorded(index) => {
-                let draft = entry::outcome(self.id, index, ending, self.narrows);
+                let draft = || entry::outcome(self.id, index, ending, self.narrows);
                 self.core.flood.concluded(&self.core, self.lane, draft);
             }
             Owed::Queued(ticket, _) => {
@@ -114,7 +114,7 @@ impl Intent {
                 };
                 runtime.spawn(async move {
                     if let Ok(receipt) = ticket.await {
-                        let draft = entry::outcome(id, receipt.index, &ending, narrows);
+                        let draft = || entry::outcome(id, receipt.index, &ending, narrows);
                         core.flood.concluded(&core, lane, draft);
                     }
                 });
