@@ -101,7 +101,7 @@ pub(crate) fn find(snapshot: &Snapshot, request: &Request, ask: &Ask, held: &[Fi
     if covering.len() > COVERING_MAX {
         return Finding::denied(Outcome::ErrorClosed, Vec::new(), covering);
     }
-    let once = trial.run(&trial.slice.once, Context::Value(Arc::new(trial.base.clone())));
+    let once = trial.run(&trial.slice.once, Context::Value(Arc::clone(&trial.base)));
     if !once.forbids.is_empty() {
         return Finding::denied(Outcome::Forbidden, once.forbids, covering);
     }
@@ -114,7 +114,7 @@ pub(crate) fn find(snapshot: &Snapshot, request: &Request, ask: &Ask, held: &[Fi
 /// One request against one slice, with the context built.
 pub(crate) struct Trial {
     pub(crate) slice: Arc<Slice>,
-    base: Record,
+    base: Arc<Record>,
     now: jiff::Timestamp,
 }
 
@@ -146,7 +146,7 @@ impl Trial {
         let slice = snapshot.cache().slice(snapshot, key)?;
         let covers = facts.session.scope.covers(request.action, request.resource, slice.model);
         let base = circumstances::base(snapshot.bundle().types(), &slice, facts, ask, held, covers)?;
-        Some(Self { slice, base, now: facts.now })
+        Some(Self { slice, base: Arc::new(base), now: facts.now })
     }
 
     /// Tries every covering grant, then picks the allow whose obligations are least strict.
@@ -196,7 +196,7 @@ impl Trial {
     }
 
     pub(crate) fn context(&self, snapshot: &Snapshot, grant: Option<&Arc<Grant>>) -> Option<Context> {
-        let Some(grant) = grant else { return Some(Context::Value(Arc::new(self.base.clone()))) };
+        let Some(grant) = grant else { return Some(Context::Value(Arc::clone(&self.base))) };
         let record = snapshot.cache().grant(snapshot.bundle().types(), grant)?;
         Some(circumstances::with_grant(&self.base, record, circumstances::window_open(grant, self.now)))
     }

@@ -260,7 +260,7 @@ impl<'a> Oracle<'a> {
         let slice =
             Trial::new(self.snapshot, self.request, &self.request.facts.ask, &[]).expect("a known request");
         match grant {
-            None => Context::Value(Arc::new(slice.base)),
+            None => Context::Value(slice.base),
             Some(grant) => {
                 let record = circumstances::grant(bundle.types(), grant).expect("a grant");
                 let open = circumstances::window_open(grant, self.request.facts.now);
