@@ -68,7 +68,7 @@ impl Config {
             queue_reserve: 1024,
             checkpoint_entries: 256,
             checkpoint_interval: Duration::from_secs(1),
-            checkpoint_pause: Duration::from_millis(50),
+            checkpoint_pause: Duration::from_millis(250),
             tiles_sync_entries: 65_536,
             unpublished_max: 1 << 20,
         }
