@@ -36,6 +36,8 @@ pub(crate) fn intent(
     };
     let session = standing.who().session().id.to_string();
     let draft = draft.detail("session", session);
+    let acting: Vec<String> = standing.who().actors().iter().map(|actor| actor.session.to_string()).collect();
+    let draft = if acting.is_empty() { draft } else { draft.detail("acting_sessions", acting) };
     Ok(if narrows(decision.action) { draft.narrowing() } else { draft })
 }
 

@@ -5,6 +5,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -13,7 +16,8 @@ use modelward_decision::vocabulary::{Name, NameError};
 use modelward_enforcement::{
     Capabilities, Enforcer, ObligationKind, Peer, Rejection, RejectionKind, Situation,
 };
-use modelward_identity::token::Verifier;
+use modelward_identity::token::{Admission, Proofs, Thumbprint, Verifier};
+use modelward_seal::source::Ids;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::GatewayConfig;
+use crate::identify;
 use crate::observe::Observer;
 use crate::pdp::{self, Point, Points};
 use crate::phases;
@@ -39,16 +44,25 @@ pub struct Parts {
     pub enforcer: Enforcer,
     /// Of access tokens; no other credential counts here.
     pub verifier: Arc<Verifier>,
+    /// Makes the nonces of proofs.
+    pub ids: Arc<dyn Ids>,
     pub upstreams: Upstreams,
     pub observer: Arc<dyn Observer>,
 }
+
+/// The certificate a client showed in its handshake. That it is trusted by nobody does not matter: a token is bound to
+/// this one (RFC 8705 section 3).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientCertificate(pub(crate) Thumbprint);
 
 /// What every request needs.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
     pub(crate) enforcer: Enforcer,
-    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) admission: Admission,
+    /// What a client must know to get a token (RFC 9728).
+    pub(crate) metadata: Bytes,
     pub(crate) upstreams: Upstreams,
     pub(crate) observer: Arc<dyn Observer>,
     /// The value of facts nobody states.
@@ -72,11 +86,14 @@ const H2_BEGINNING: &[u8] = b"PRI";
 
 impl Gateway {
     pub fn new(parts: Parts) -> Result<Self, NameError> {
-        let Parts { config, enforcer, verifier, upstreams, observer } = parts;
+        let Parts { config, enforcer, verifier, ids, upstreams, observer } = parts;
+        let metadata = identify::metadata(&verifier);
+        let admission = Admission::new(verifier, Proofs::new(ids, enforcer.now()));
         Ok(Self(Arc::new(Shared {
             config,
             enforcer: enforcer.able_to(CAPABILITIES),
-            verifier,
+            admission,
+            metadata,
             upstreams,
             observer,
             unknown: Name::new("unknown")?,
@@ -200,25 +217,36 @@ impl Connection {
                 () = self.draining.cancelled() => return,
             };
             let Ok(Ok(is_h2)) = is_h2 else { return };
-            return self.speak(stream, is_h2).await;
+            return self.speak(stream, is_h2, None).await;
         };
         let handshake = TlsAcceptor::from(tls.current()).accept(stream);
         match timeout(limits.handshake, handshake).await {
             Ok(Ok(stream)) => {
-                let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                self.speak(stream, is_h2).await;
+                let session = stream.get_ref().1;
+                let is_h2 = session.alpn_protocol() == Some(b"h2");
+                let certificate = session.peer_certificates().and_then(<[_]>::first);
+                let certificate = certificate.map(|der| ClientCertificate(Thumbprint::of_certificate(der)));
+                self.speak(stream, is_h2, certificate).await;
             }
             Ok(Err(error)) => tracing::debug!(%error, peer = %self.peer, "a handshake failed"),
             Err(_) => tracing::debug!(peer = %self.peer, "a handshake took too long"),
         }
     }
 
-    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, is_h2: bool) {
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self,
+        stream: S,
+        is_h2: bool,
+        certificate: Option<ClientCertificate>,
+    ) {
         let Self { shared, door, draining: _, watcher, peer, open: _, _place } = self;
         let limits = &shared.config.limits;
         let peer = peer.ip();
         let served = Arc::clone(&shared);
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if let Some(certificate) = certificate {
+                request.extensions_mut().insert(certificate);
+            }
             let (shared, door) = (Arc::clone(&served), door.clone());
             async move {
                 Ok::<_, Infallible>(match door {

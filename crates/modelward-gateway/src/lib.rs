@@ -16,6 +16,7 @@ pub mod config;
 mod disclose;
 mod forward;
 mod gateway;
+mod identify;
 mod json;
 mod local;
 mod observe;

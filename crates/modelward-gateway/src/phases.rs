@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -25,7 +25,7 @@ use modelward_enforcement::{
     Answer, Denial, Durable, Ending, Enforced, NoPermit, Operation, Peer, Rejection, RejectionKind,
     ReleaseClass, RequestMark, Status, Summary,
 };
-use modelward_identity::Authenticated;
+use modelward_identity::token::Scheme;
 use modelward_seal::Digest;
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, timeout};
@@ -37,6 +37,7 @@ use crate::answer::{Body, EventParts, Events};
 use crate::disclose::{EventFilter, document, duties, keep_of};
 use crate::forward::{self, Failure, Outgoing};
 use crate::gateway::Shared;
+use crate::identify::{self, identify};
 use crate::local::{self, Asker, Seen};
 use crate::observe::{Observation, observe};
 use crate::recognise::{Recognised, recognise};
@@ -52,6 +53,8 @@ struct Trail {
     route: Option<&'static str>,
     endpoint: Option<Name>,
     principal: Option<PrincipalRef>,
+    /// What the caller is to prove itself under, should it have to do so again.
+    scheme: Scheme,
     decision: Option<DecisionId>,
     upstream: Option<Duration>,
     started: Instant,
@@ -71,6 +74,7 @@ pub(crate) async fn serve(shared: &Arc<Shared>, peer: IpAddr, request: Request<I
         route: None,
         endpoint: None,
         principal: None,
+        scheme: Scheme::Bearer,
         decision: None,
         upstream: None,
         started: Instant::now(),
@@ -119,7 +123,8 @@ async fn phases(
 
     // Identify: before anything is looked up or read.
     let snapshot = shared.enforcer.snapshot();
-    let who = identify(shared, &head, &snapshot)?;
+    trail.scheme = head.scheme();
+    let who = identify(shared, parts, &head, Some(shared.admission.verifier().audience()), &snapshot)?;
     trail.principal = Some(who.principal());
 
     // Recognise: endpoint, route, body, model.
@@ -165,24 +170,6 @@ async fn phases(
     carry_out(shared, &endpoint, enforced, trail).await.map_err(|refusal| match trail.decision {
         Some(id) => refusal.decided(id),
         None => refusal,
-    })
-}
-
-/// The token that says who asks.
-pub(crate) fn identify(
-    shared: &Shared,
-    head: &Head<'_>,
-    snapshot: &Snapshot,
-) -> Result<Authenticated, Refusal> {
-    let presented = head.credential()?;
-    let now = shared.enforcer.now();
-    shared.verifier.verify(presented.reveal().as_bytes(), snapshot, now).map_err(|why| {
-        tracing::debug!(%why, "a credential was refused");
-        Refusal::new(
-            Reason::Unauthenticated,
-            "the credential does not count, or counts no longer; get a new one",
-        )
-        .challenging(Challenge::Invalid)
     })
 }
 
@@ -515,9 +502,11 @@ pub(crate) fn no_permit(no: &NoPermit, knows: bool) -> Refusal {
     let sentence = sentence(decision);
     let refusal = match denial.reason() {
         Why::Policy => policy(denial, sentence, knows),
-        Why::Credential(_) => Refusal::new(Reason::Unauthenticated, sentence).challenging(Challenge::Invalid),
+        Why::Credential(_) => {
+            Refusal::new(Reason::Unauthenticated, sentence).challenging(Challenge::Invalid(Scheme::Bearer))
+        }
         Why::StepUp { strength, max_age_seconds } => Refusal::new(Reason::StepUp, sentence)
-            .challenging(Challenge::StepUp { strength, max_age_seconds }),
+            .challenging(Challenge::StepUp { strength, max_age_seconds, scheme: Scheme::Bearer }),
         Why::Rate { retry_after_seconds, .. } => {
             Refusal::new(Reason::Rate, sentence).retry_after(retry_after_seconds)
         }
@@ -538,7 +527,11 @@ fn policy(denial: &Denial, sentence: String, knows: bool) -> Refusal {
     }
     match decision.remedies.first() {
         Some(Remedy::StepUp { strength, max_age_seconds }) => {
-            let challenge = Challenge::StepUp { strength: *strength, max_age_seconds: *max_age_seconds };
+            let challenge = Challenge::StepUp {
+                strength: *strength,
+                max_age_seconds: *max_age_seconds,
+                scheme: Scheme::Bearer,
+            };
             Refusal::new(Reason::StepUp, sentence).challenging(challenge)
         }
         _ => Refusal::new(Reason::Denied, sentence),
@@ -572,13 +565,29 @@ fn refuse(shared: &Shared, peer: IpAddr, refusal: Refusal, trail: &Trail) -> Res
             refusal.decided(id)
         }
     };
-    let response = refusal.response(trail.protocol);
+    let refusal = refusal.under(trail.scheme);
+    let mut response = refusal.response(trail.protocol);
+    if refusal.challenge == Some(Challenge::Missing) {
+        announce(&mut response, shared.admission.verifier().audience());
+    }
     let mut observation = trail.observation(response.status());
     observation.decision = refusal.decision;
     observation.refused = Some(refusal.reason);
     observation.bytes = u64::try_from(response.body().len()).unwrap_or(u64::MAX);
     observe(&*shared.observer, &observation);
     response.map(Body::from)
+}
+
+/// Tells somebody without a credential where to learn how to get one (RFC 9728 section 5.1).
+fn announce<B>(response: &mut Response<B>, resource: &str) {
+    let path = identify::METADATA_PATH;
+    response.headers_mut().remove(WWW_AUTHENTICATE);
+    for scheme in ["Bearer realm=\"modelward\"", "DPoP algs=\"EdDSA ES256\""] {
+        let challenge = format!("{scheme}, resource_metadata=\"{resource}{path}\"");
+        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+            response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+        }
+    }
 }
 
 impl Trail {
@@ -683,6 +692,10 @@ fn response(
 fn probe(shared: &Shared, parts: &Parts) -> Option<Response<Body>> {
     let is_well = match parts.uri.path() {
         "/healthz/live" => true,
+        identify::METADATA_PATH if parts.method == Method::GET && parts.uri.query().is_none() => {
+            let document = Body::from(shared.metadata.clone());
+            return Some(response(StatusCode::OK, "application/json", document, None));
+        }
         "/healthz/ready" => !shared.draining.is_cancelled() && shared.enforcer.ready().is_ok(),
         _ => return None,
     };

@@ -9,8 +9,13 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_A
 use http::{HeaderMap, Response, StatusCode};
 use modelward_decision::inventory::Protocol;
 use modelward_decision::vocabulary::DecisionId;
+use modelward_identity::Strength;
+use modelward_identity::token::{Nonce, Scheme};
 
 use crate::json::write_text;
+
+/// The nonce for the next proof (RFC 9449 section 8.1).
+pub(crate) const NONCE_HEADER: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Names the decision an answer rests on.
 pub const DECISION_HEADER: HeaderName = HeaderName::from_static("x-modelward-decision");
@@ -26,6 +31,8 @@ pub(crate) struct Refusal {
     pub(crate) decision: Option<DecisionId>,
     pub(crate) retry_after_seconds: Option<u32>,
     pub(crate) challenge: Option<Challenge>,
+    /// For the next proof (RFC 9449 section 9).
+    pub(crate) nonce: Option<Nonce>,
 }
 
 /// The kinds of no, each with its status and its stable code.
@@ -69,12 +76,19 @@ pub enum Reason {
     Deadline,
 }
 
-/// What a caller must do to be let in (RFC 6750, RFC 9470).
+/// What a caller must do to be let in (RFC 6750, RFC 9449, RFC 9470).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Challenge {
+    /// Any credential would do; what to do to get one is told where it is known.
     Missing,
-    Invalid,
-    StepUp { strength: u8, max_age_seconds: u32 },
+    Invalid(Scheme),
+    /// By the error code.
+    Proof(&'static str),
+    StepUp {
+        strength: u8,
+        max_age_seconds: u32,
+        scheme: Scheme,
+    },
 }
 
 impl Refusal {
@@ -86,6 +100,7 @@ impl Refusal {
             decision: None,
             retry_after_seconds: None,
             challenge: None,
+            nonce: None,
         }
     }
 
@@ -113,6 +128,24 @@ impl Refusal {
         self
     }
 
+    #[must_use]
+    pub(crate) fn nonce(mut self, nonce: Nonce) -> Self {
+        self.nonce = Some(nonce);
+        self
+    }
+
+    /// Challenges under the scheme the caller uses.
+    #[must_use]
+    pub(crate) const fn under(mut self, scheme: Scheme) -> Self {
+        self.challenge = match self.challenge {
+            Some(Challenge::StepUp { strength, max_age_seconds, scheme: _ }) => {
+                Some(Challenge::StepUp { strength, max_age_seconds, scheme })
+            }
+            other => other,
+        };
+        self
+    }
+
     /// What an unknown model and one the caller may not know of both get.
     pub(crate) fn unknown_model() -> Self {
         Self::new(Reason::UnknownModel, "there is no such model here, or none you may know of").about("model")
@@ -129,8 +162,12 @@ impl Refusal {
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(challenge) = self.challenge {
-            headers.insert(WWW_AUTHENTICATE, challenge.header());
+        if let Some(challenge) = self.challenge.and_then(Challenge::header) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(nonce) = self.nonce.as_ref().and_then(|nonce| HeaderValue::from_str(nonce.as_str()).ok())
+        {
+            headers.insert(NONCE_HEADER, nonce);
         }
         response
     }
@@ -238,17 +275,24 @@ impl Reason {
 }
 
 impl Challenge {
-    fn header(self) -> HeaderValue {
-        match self {
-            Self::Missing => HeaderValue::from_static("Bearer realm=\"modelward\""),
-            Self::Invalid => HeaderValue::from_static("Bearer realm=\"modelward\", error=\"invalid_token\""),
-            Self::StepUp { strength, max_age_seconds } => {
-                let text = format!(
-                    "Bearer realm=\"modelward\", error=\"insufficient_user_authentication\", \
-                     acr_values=\"{strength}\", max_age=\"{max_age_seconds}\""
-                );
-                HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer realm=\"modelward\""))
+    pub(crate) fn header(self) -> Option<HeaderValue> {
+        let text = match self {
+            Self::Missing => "Bearer realm=\"modelward\"".to_owned(),
+            Self::Invalid(Scheme::Bearer) => "Bearer realm=\"modelward\", error=\"invalid_token\"".to_owned(),
+            Self::Invalid(Scheme::Dpop) => "DPoP error=\"invalid_token\", algs=\"EdDSA ES256\"".to_owned(),
+            Self::Proof(error) => format!("DPoP error=\"{error}\", algs=\"EdDSA ES256\""),
+            Self::StepUp { strength, max_age_seconds, scheme } => {
+                let scheme = match scheme {
+                    Scheme::Bearer => "Bearer realm=\"modelward\",",
+                    Scheme::Dpop => "DPoP",
+                };
+                let acr = Strength::of_level(strength).map_or("phr", Strength::acr);
+                format!(
+                    "{scheme} error=\"insufficient_user_authentication\", acr_values=\"{acr}\", \
+                     max_age=\"{max_age_seconds}\""
+                )
             }
-        }
+        };
+        HeaderValue::from_str(&text).ok()
     }
 }

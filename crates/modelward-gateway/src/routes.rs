@@ -7,10 +7,11 @@ mod open_inference;
 mod openai;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use http::Method;
 use modelward_decision::inventory::Protocol;
-use modelward_decision::vocabulary::Action;
+use modelward_decision::vocabulary::{Action, Privilege};
 
 /// One row: a method and a path template below `/{endpoint}`.
 #[derive(Debug)]
@@ -110,6 +111,27 @@ pub(crate) fn find<'p>(
         .iter()
         .filter(|route| route.method.takes(method))
         .find_map(|route| match_path(route, segments))
+}
+
+const PROTOCOLS: [Protocol; 2] = [Protocol::OpenInference, Protocol::OpenAi];
+
+/// What a credential has to be good for at most to take this route: the privileges of the actions it may be decided as,
+/// and those of what can be asked for beside them. Empty for a route nobody knows.
+///
+/// For clients that choose a token by where they send it.
+pub fn privileges(method: &Method, path: &str) -> BTreeSet<Privilege> {
+    let below: Vec<Cow<'_, str>> = path.split('/').skip(2).map(Cow::Borrowed).collect();
+    let allowed = |protocol| match find(protocol, method, &below)?.route.verdict {
+        Verdict::Allow { actions, .. } => Some(actions),
+        Verdict::Deny => None,
+    };
+    let Some(actions) = PROTOCOLS.into_iter().find_map(allowed) else { return BTreeSet::new() };
+    let mut privileges: BTreeSet<Privilege> = actions.iter().map(|action| action.privilege()).collect();
+    if privileges.contains(&Privilege::Inference) {
+        // Scores beside an answer are asked for in the body.
+        privileges.insert(Privilege::InferenceSensitive);
+    }
+    privileges
 }
 
 /// All rows of a protocol, the busiest first.

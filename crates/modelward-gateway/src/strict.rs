@@ -16,6 +16,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{Method, Version};
 use modelward_decision::vocabulary::Name;
+use modelward_identity::token::Scheme;
 
 use crate::refusal::{Challenge, Reason, Refusal};
 
@@ -24,6 +25,8 @@ const CREDENTIAL_MAX: usize = 8 * 1024;
 
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// The proof that goes with a token (RFC 9449 section 4.1).
+const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// A caller may say what it asks for; policy can only narrow on it.
 const PURPOSE: HeaderName = HeaderName::from_static("x-modelward-purpose");
 /// The binary tensor extension of the Open Inference Protocol.
@@ -42,12 +45,16 @@ pub(crate) struct Head<'r> {
     /// Length of the body where the caller says one.
     pub(crate) length: Option<u64>,
     pub(crate) content_type: Option<&'r HeaderValue>,
-    credential: Option<&'r str>,
+    credential: Option<Presented<'r>>,
+    proofs: Vec<&'r [u8]>,
 }
 
 /// A credential as it was presented. It is never shown.
-#[derive(Clone, Copy)]
-pub(crate) struct Presented<'r>(&'r str);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Presented<'r> {
+    secret: &'r str,
+    scheme: Scheme,
+}
 
 /// Checks the head of a request.
 pub(crate) fn read(parts: &Parts) -> Result<Head<'_>, Refusal> {
@@ -79,6 +86,7 @@ pub(crate) fn read(parts: &Parts) -> Result<Head<'_>, Refusal> {
         length,
         content_type: parts.headers.get(CONTENT_TYPE),
         credential,
+        proofs: proofs(&parts.headers, dropped(&DPOP)),
     })
 }
 
@@ -109,17 +117,31 @@ fn is_json(content_type: &HeaderValue) -> bool {
 impl<'r> Head<'r> {
     /// The credential, or the challenge that asks for one.
     pub(crate) fn credential(&self) -> Result<Presented<'r>, Refusal> {
-        self.credential.map(Presented).ok_or_else(|| {
-            let message = "no credential was sent; put an access token in `Authorization: Bearer`";
+        self.credential.ok_or_else(|| {
+            let message = "no credential was sent; put an access token in `Authorization`";
             Refusal::new(Reason::Unauthenticated, message).challenging(Challenge::Missing)
         })
+    }
+
+    /// The scheme of the credential, if there is one.
+    pub(crate) fn scheme(&self) -> Scheme {
+        self.credential.map_or(Scheme::Bearer, Presented::scheme)
+    }
+
+    /// Every proof there is; what is to become of two is for the verifier to say.
+    pub(crate) fn proofs(&self) -> &[&'r [u8]] {
+        &self.proofs
     }
 }
 
 impl<'r> Presented<'r> {
     /// For the verifier alone.
     pub(crate) const fn reveal(self) -> &'r str {
-        self.0
+        self.secret
+    }
+
+    pub(crate) const fn scheme(self) -> Scheme {
+        self.scheme
     }
 }
 
@@ -237,33 +259,49 @@ fn check_query(parts: &Parts) -> Result<(), Refusal> {
     Err(malformed("no route here takes query parameters"))
 }
 
-fn credential(headers: &HeaderMap, dropped: impl Fn(&HeaderName) -> bool) -> Result<Option<&str>, Refusal> {
+/// Longer lists are no better than two.
+const PROOFS_MAX: usize = 2;
+
+fn proofs(headers: &HeaderMap, is_dropped: bool) -> Vec<&[u8]> {
+    if is_dropped {
+        return Vec::new();
+    }
+    headers.get_all(&DPOP).iter().take(PROOFS_MAX).map(HeaderValue::as_bytes).collect()
+}
+
+fn credential(
+    headers: &HeaderMap,
+    dropped: impl Fn(&HeaderName) -> bool,
+) -> Result<Option<Presented<'_>>, Refusal> {
     let mut found = None;
     for name in [AUTHORIZATION, API_KEY, X_API_KEY] {
         let Some(value) = headers.get(&name).filter(|_| !dropped(&name)) else { continue };
         let unreadable = || {
-            let message = format!("`{name}` does not hold a bearer credential");
-            Refusal::new(Reason::Unauthenticated, message).challenging(Challenge::Invalid)
+            let message = format!("`{name}` does not hold a bearer or DPoP credential");
+            Refusal::new(Reason::Unauthenticated, message).challenging(Challenge::Invalid(Scheme::Bearer))
         };
         let text = value.to_str().map_err(|_| unreadable())?;
-        let secret = if name == AUTHORIZATION {
+        let (scheme, secret) = if name == AUTHORIZATION {
             let (scheme, secret) = text.split_once(' ').ok_or_else(unreadable)?;
-            if !scheme.eq_ignore_ascii_case("bearer") {
-                return Err(unreadable());
-            }
-            secret.trim_start_matches(' ')
+            let scheme = match scheme {
+                scheme if scheme.eq_ignore_ascii_case("bearer") => Scheme::Bearer,
+                scheme if scheme.eq_ignore_ascii_case("dpop") => Scheme::Dpop,
+                _ => return Err(unreadable()),
+            };
+            (scheme, secret.trim_start_matches(' '))
         } else {
-            text
+            (Scheme::Bearer, text)
         };
         // RFC 6750: b64token.
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
         if secret.is_empty() || secret.len() > CREDENTIAL_MAX || !secret.bytes().all(is_token) {
             return Err(unreadable());
         }
-        if found.is_some_and(|other| other != secret) {
+        let presented = Presented { secret, scheme };
+        if found.is_some_and(|other| other != presented) {
             return Err(malformed("two different credentials were sent"));
         }
-        found = Some(secret);
+        found = Some(presented);
     }
     Ok(found)
 }

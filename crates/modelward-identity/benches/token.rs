@@ -56,6 +56,7 @@ fn main() {
         rights: Rights::new([Privilege::Inference], Models::only([ModelId::from_bits(1)])),
         client: Name::new("bench").unwrap(),
         ttl: None,
+        binding: None,
     };
     let mint = || issuer.exchange(&who, &ask, &Rights::full(), &NoBumps, &ids, now).unwrap();
     let token = mint();

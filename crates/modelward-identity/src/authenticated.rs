@@ -8,6 +8,7 @@ use modelward_decision::{EpochScope, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::rights::Rights;
+use crate::token::TokenBinding;
 
 /// Somebody who proved who they are, with what their credential says about how.
 ///
@@ -21,6 +22,27 @@ pub struct Authenticated {
     expires_at: Timestamp,
     accepted_until: Timestamp,
     epoch: EpochMark,
+    actors: Arc<[Actor]>,
+    token_binding: Option<TokenBinding>,
+}
+
+/// Somebody who acts for another (RFC 8693 section 4.1), with the credential they proved themselves with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Actor {
+    pub principal: PrincipalRef,
+    pub session: SessionId,
+    pub epoch: EpochMark,
+}
+
+/// What an access token says beyond its session.
+#[derive(Debug, Clone)]
+pub(crate) struct OfToken {
+    pub(crate) id: TokenId,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) accepted_until: Timestamp,
+    pub(crate) epoch: EpochMark,
+    pub(crate) actors: Arc<[Actor]>,
+    pub(crate) binding: Option<TokenBinding>,
 }
 
 /// The revocation epochs in force: monotone counters, one per scope, zero until first bumped.
@@ -39,24 +61,36 @@ pub struct EpochMark {
 }
 
 impl Authenticated {
-    pub(crate) const fn of_session(
+    pub(crate) fn of_session(
         principal: PrincipalRef,
         session: Arc<SessionFacts>,
         expires_at: Timestamp,
         epoch: EpochMark,
     ) -> Self {
-        Self { principal, session, token: None, expires_at, accepted_until: expires_at, epoch }
+        Self {
+            principal,
+            session,
+            token: None,
+            expires_at,
+            accepted_until: expires_at,
+            epoch,
+            actors: Arc::default(),
+            token_binding: None,
+        }
     }
 
-    pub(crate) const fn of_token(
-        principal: PrincipalRef,
-        session: Arc<SessionFacts>,
-        token: TokenId,
-        expires_at: Timestamp,
-        accepted_until: Timestamp,
-        epoch: EpochMark,
-    ) -> Self {
-        Self { principal, session, token: Some(token), expires_at, accepted_until, epoch }
+    pub(crate) fn of_token(principal: PrincipalRef, session: Arc<SessionFacts>, token: OfToken) -> Self {
+        let OfToken { id, expires_at, accepted_until, epoch, actors, binding } = token;
+        Self {
+            principal,
+            session,
+            token: Some(id),
+            expires_at,
+            accepted_until,
+            epoch,
+            actors,
+            token_binding: binding,
+        }
     }
 
     pub const fn principal(&self) -> PrincipalRef {
@@ -84,6 +118,16 @@ impl Authenticated {
         self.accepted_until
     }
 
+    /// Who acts for the principal, the current one first; nobody where the principal acts alone.
+    pub fn actors(&self) -> &[Actor] {
+        &self.actors
+    }
+
+    /// What the token behind this is bound to.
+    pub const fn token_binding(&self) -> Option<TokenBinding> {
+        self.token_binding
+    }
+
     /// The epochs it was made under.
     pub const fn epoch(&self) -> EpochMark {
         self.epoch
@@ -100,7 +144,10 @@ impl Authenticated {
     }
 
     pub(crate) fn is_unrevoked(&self, epochs: &(impl Epochs + ?Sized)) -> bool {
-        self.epoch.covers(EpochMark::read(epochs, self.principal, self.session.id))
+        let covers =
+            |principal, session, epoch: EpochMark| epoch.covers(EpochMark::read(epochs, principal, session));
+        covers(self.principal, self.session.id, self.epoch)
+            && self.actors.iter().all(|actor| covers(actor.principal, actor.session, actor.epoch))
     }
 }
 

@@ -28,5 +28,5 @@ pub mod softlock;
 pub mod token;
 pub mod totp;
 
-pub use authenticated::{Authenticated, EpochMark, Epochs};
+pub use authenticated::{Actor, Authenticated, EpochMark, Epochs};
 pub use rights::{Models, Rights, Strength};

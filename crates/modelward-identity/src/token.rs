@@ -4,10 +4,14 @@
 //! every claim. One row of [`PROFILES`] per kind of token: what serves on one plane is refused on the other, by `typ`,
 //! by `aud` and by key.
 
+mod admission;
+mod binding;
 mod cache;
 mod claims;
+mod compact;
 mod issuer;
 mod key;
+mod proof;
 mod verifier;
 
 use std::fmt;
@@ -17,9 +21,17 @@ use modelward_decision::vocabulary::Privilege;
 
 use crate::rights::Rights;
 
+pub use admission::{Admission, Held, Scheme, Shown, Unadmitted};
+pub use binding::{Thumbprint, ThumbprintError, TokenBinding, is_for_bearers, needs_nonce};
 pub use issuer::{Ask, ExchangeRefusal, Issuer, MintedToken, TokenText, WrongProfile};
-pub use key::{KeyId, KeyIdError, KeySet, KeySetError, PublicKey, SigningKey, SigningKeyError, Standing};
-pub use verifier::{CacheFigures, TokenRefusal, Verifier};
+pub use key::{
+    KeyId, KeyIdError, KeySet, KeySetError, PairError, PublicKey, SigningKey, SigningKeyError, Standing,
+};
+pub use proof::{
+    Demand, Nonce, PROOF_ALGORITHMS, PROOF_BYTES_MAX, PROOF_ID_MAX, PROOF_TYPE, PROOF_WINDOW, ProofKey,
+    ProofRefusal, Proofs,
+};
+pub use verifier::{CacheFigures, Inspected, TokenRefusal, Verifier};
 
 /// Longest compact form that is looked at, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
@@ -29,6 +41,10 @@ pub const LEEWAY: SignedDuration = SignedDuration::from_secs(30);
 pub const MODELS_MAX: usize = 64;
 /// Most authentication methods one token names.
 pub const METHODS_MAX: usize = 8;
+/// Most who act for another in one token, one for the other.
+pub const ACTORS_MAX: usize = 3;
+/// Longest life of a token that is bound to nothing.
+pub const BEARER_TTL_MAX: SignedDuration = SignedDuration::from_secs(120);
 
 /// Which plane a token serves on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,10 +99,12 @@ impl fmt::Display for Profile {
     }
 }
 
-/// How long a token with these rights lives: as long as the shortest of its privileges allows.
-pub fn ttl(profile: Profile, rights: &Rights) -> SignedDuration {
+/// How long a token with these rights lives: as long as the shortest of its privileges allows, and two minutes where
+/// anybody who finds it could use it.
+pub fn ttl(profile: Profile, rights: &Rights, binding: Option<TokenBinding>) -> SignedDuration {
     let shortest = rights.privileges.iter().map(|privilege| ttl_of(*privilege)).min();
-    shortest.unwrap_or(profile.row().ttl_max).min(profile.row().ttl_max)
+    let longest = shortest.unwrap_or(profile.row().ttl_max).min(profile.row().ttl_max);
+    if binding.is_some() { longest } else { longest.min(BEARER_TTL_MAX) }
 }
 
 const fn ttl_of(privilege: Privilege) -> SignedDuration {

@@ -12,9 +12,10 @@ use modelward_decision::vocabulary::{Confidence, DeviceFacts, Fact, Name, Source
 use modelward_enforcement::{Peer, Rejection, RejectionKind, RequestMark, Situation};
 use modelward_identity::Authenticated;
 use modelward_identity::session::{SessionRecord, SessionToken};
+use modelward_identity::token::{ProofRefusal, Scheme, Shown, Unadmitted};
 
 use crate::control::ControlPlane;
-use crate::problem::Problem;
+use crate::problem::{Challenge, Problem};
 use crate::settings::Settings;
 use crate::wire::ErrorCode;
 
@@ -45,7 +46,7 @@ pub(crate) struct Caller {
 /// The one credential of a request.
 enum Credential {
     Cookie(String),
-    Bearer(String),
+    Authorization(Scheme, String),
 }
 
 impl Visit {
@@ -120,13 +121,11 @@ pub(crate) async fn authenticate(
             }
             Caller { form_token: Some(token.form_token()), ..caller }
         }
-        Some(Credential::Bearer(text)) if text.starts_with("mws_") => session(plane, visit, &text).await?.0,
-        Some(Credential::Bearer(text)) => {
-            let snapshot = plane.snapshot();
-            let who = plane
-                .verifier
-                .verify(text.as_bytes(), &snapshot, plane.now())
-                .map_err(|refusal| visit.unauthenticated(plane, &refusal.to_string()))?;
+        Some(Credential::Authorization(Scheme::Bearer, text)) if text.starts_with("mws_") => {
+            session(plane, visit, &text).await?.0
+        }
+        Some(Credential::Authorization(scheme, text)) => {
+            let who = token(plane, parts, visit, scheme, &text)?;
             Caller {
                 who,
                 situation: visit.situation.clone(),
@@ -139,7 +138,50 @@ pub(crate) async fn authenticate(
     Ok(caller)
 }
 
-async fn session(plane: &ControlPlane, visit: &Visit, text: &str) -> Result<(Caller, SessionToken), Problem> {
+/// What a token proves, under its scheme and with its proof.
+fn token(
+    plane: &ControlPlane,
+    parts: &Parts,
+    visit: &Visit,
+    scheme: Scheme,
+    text: &str,
+) -> Result<Authenticated, Problem> {
+    let url = format!("{}{}", plane.settings.external_url, parts.uri.path());
+    let shown = Shown {
+        token: text.as_bytes(),
+        scheme,
+        proofs: &proofs(&parts.headers),
+        method: parts.method.as_str(),
+        url: &url,
+        certificate: None,
+    };
+    let now = plane.now();
+    plane.admission.admit(&shown, &plane.snapshot(), now).map_err(|why| {
+        let problem = visit.unauthenticated(plane, &why.to_string());
+        match why {
+            Unadmitted::Proof(ProofRefusal::Nonce) => {
+                problem.challenge(Challenge { error: "use_dpop_nonce", nonce: plane.admission.nonce(now) })
+            }
+            Unadmitted::Proof(_) => problem
+                .challenge(Challenge { error: "invalid_dpop_proof", nonce: plane.admission.nonce(now) }),
+            Unadmitted::Token(_) if scheme == Scheme::Dpop => {
+                problem.challenge(Challenge { error: "invalid_token", nonce: plane.admission.nonce(now) })
+            }
+            Unadmitted::Token(_) => problem,
+        }
+    })
+}
+
+/// Every proof a request carries (RFC 9449 section 4.1); more than one counts as none.
+pub(crate) fn proofs(headers: &HeaderMap) -> Vec<&[u8]> {
+    headers.get_all("dpop").iter().take(2).map(http::HeaderValue::as_bytes).collect()
+}
+
+pub(crate) async fn session(
+    plane: &ControlPlane,
+    visit: &Visit,
+    text: &str,
+) -> Result<(Caller, SessionToken), Problem> {
     let refused = |reason: &dyn std::fmt::Display| visit.unauthenticated(plane, &reason.to_string());
     let token = SessionToken::parse(text).map_err(|refusal| refused(&refusal))?;
     let found = plane.store.session_by_token(&token.digest()).await?;
@@ -181,9 +223,12 @@ fn credential(headers: &HeaderMap, cookie: &str) -> Result<Option<Credential>, P
             let text = std::str::from_utf8(value).ok().and_then(|text| text.split_once(' '));
             match text {
                 Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                    Ok(Some(Credential::Bearer(token.trim().to_owned())))
+                    Ok(Some(Credential::Authorization(Scheme::Bearer, token.trim().to_owned())))
                 }
-                _ => Err(Problem::malformed("the credential is not `Authorization: Bearer …`")),
+                Some((scheme, token)) if scheme.eq_ignore_ascii_case("dpop") => {
+                    Ok(Some(Credential::Authorization(Scheme::Dpop, token.trim().to_owned())))
+                }
+                _ => Err(Problem::malformed("the credential is not `Authorization: Bearer …` or `DPoP …`")),
             }
         }
         _ => Err(Problem::malformed("a request carries one credential")),

@@ -22,7 +22,7 @@ use modelward_governance::bootstrap::Holder;
 use modelward_governance::policy::PolicyState;
 use modelward_identity::password::Passwords;
 use modelward_identity::softlock::Softlocks;
-use modelward_identity::token::{Issuer, Verifier};
+use modelward_identity::token::{Admission, Issuer, Proofs, Verifier};
 use modelward_ledger::entry::{EntryDraft, Resource, SubjectKind};
 use modelward_ledger::{Lane, Ledger, LedgerReader, LedgerSink as _};
 use modelward_policy::BundleFile;
@@ -55,6 +55,8 @@ pub struct Parts {
     pub issuer: Arc<Issuer>,
     /// Of control tokens.
     pub verifier: Arc<Verifier>,
+    /// Of access tokens, which can be offered in exchange and asked about.
+    pub access: Arc<Verifier>,
     pub keeper: Arc<dyn Keeper>,
     pub totp_key: TotpKey,
     pub settings: Settings,
@@ -80,7 +82,10 @@ pub struct ControlPlane {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) issuer: Arc<Issuer>,
-    pub(crate) verifier: Arc<Verifier>,
+    /// Of control tokens, and of proofs for addresses of this API.
+    pub(crate) admission: Admission,
+    /// Of access tokens offered in exchange; the proofs that go with them are for this API.
+    pub(crate) access: Arc<Verifier>,
     pub(crate) keeper: Arc<dyn Keeper>,
     pub(crate) totp_key: TotpKey,
     pub(crate) settings: Settings,
@@ -119,6 +124,7 @@ impl ControlPlane {
             ids,
             issuer,
             verifier,
+            access,
             keeper,
             totp_key,
             settings,
@@ -161,9 +167,10 @@ impl ControlPlane {
             ledger,
             reservations,
             clock,
-            ids,
+            ids: Arc::clone(&ids),
             issuer,
-            verifier,
+            admission: Admission::new(verifier, Proofs::new(ids, now)),
+            access,
             keeper,
             totp_key,
             settings,

@@ -5,7 +5,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use modelward_seal::canonical::{self, Limits};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::caller::{self, Caller, Visit};
 use crate::control::{Allowed, ControlPlane};
-use crate::problem::Problem;
+use crate::problem::{Challenge, Problem};
 use crate::wire::ErrorCode;
 
 /// Most a request can carry, unless it declares an inventory.
@@ -23,6 +23,9 @@ pub(crate) const INVENTORY_MAX: usize = 8 * 1024 * 1024;
 
 /// Most a proposed bundle can take.
 pub(crate) const BUNDLE_MAX: usize = 16 * 1024 * 1024;
+
+/// The nonce for the next proof (RFC 9449 section 8.1).
+const NONCE_HEADER: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Names the decision behind an answer.
 const DECISION_HEADER: HeaderName = HeaderName::from_static("mw-decision");
@@ -172,10 +175,27 @@ impl axum::response::IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if matches!(self.code, ErrorCode::Unauthenticated) {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"modelward\""));
+        match &self.challenge {
+            Some(challenge) => challenge.write(headers),
+            None if matches!(self.code, ErrorCode::Unauthenticated) => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"modelward\""));
+            }
+            None => {}
         }
         response
+    }
+}
+
+impl Challenge {
+    /// As headers of an answer.
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        let challenge = format!("DPoP error=\"{}\", algs=\"EdDSA ES256\"", self.error);
+        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Ok(nonce) = HeaderValue::from_str(self.nonce.as_str()) {
+            headers.insert(NONCE_HEADER, nonce);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use modelward_enforcement::{NoPermit, Reason, Unavailable};
 use modelward_governance::Refusal;
 use modelward_governance::inventory::{MergeError, PlanError};
 use modelward_governance::own::OwnWidening;
+use modelward_identity::token::Nonce;
 use modelward_ledger::{LedgerFailed, ReadError, SubmitError};
 use modelward_store::{CommitError, LedgeredError, StoreError};
 
@@ -21,11 +22,21 @@ pub struct Problem {
     pub decision: Option<DecisionId>,
     /// Seconds until another try makes sense.
     pub retry_after: Option<u32>,
+    /// What a proof of possession has to be next time.
+    pub challenge: Option<Challenge>,
+}
+
+/// A challenge to prove possession of a key (RFC 9449 sections 7.1 and 8).
+#[derive(Debug, Clone)]
+pub struct Challenge {
+    pub error: &'static str,
+    /// For the next proof.
+    pub nonce: Nonce,
 }
 
 impl Problem {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, decision: None, retry_after: None }
+        Self { code, message: message.into(), hint: None, decision: None, retry_after: None, challenge: None }
     }
 
     pub fn malformed(message: impl Into<String>) -> Self {
@@ -56,6 +67,11 @@ impl Problem {
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
+    }
+
+    #[must_use]
+    pub fn challenge(self, challenge: Challenge) -> Self {
+        Self { challenge: Some(challenge), ..self }
     }
 
     pub fn body(&self) -> ErrorBody {
@@ -104,6 +120,7 @@ impl From<NoPermit> for Problem {
                     hint,
                     decision: Some(denial.id()),
                     retry_after: denial.retry_after_seconds(),
+                    challenge: None,
                 }
             }
             NoPermit::Unavailable(unavailable) => unavailable.into(),

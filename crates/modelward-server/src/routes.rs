@@ -68,6 +68,8 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/api/v1/enrol/confirm", Nothing, "EnrolConfirmRequest", "Enrolled"),
     route(Post, "/api/v1/login", Nothing, "LoginRequest", "LoggedIn"),
     route(Post, "/api/v1/token", Only(A::SignIn), "form TokenRequest", "TokenResponse"),
+    // Of others' tokens, whoever may not read access hears what is said of no token.
+    route(Post, "/api/v1/introspect", Only(A::ReadSelf), "form IntrospectRequest", "Introspection"),
     route(Post, "/api/v1/logout", Only(A::EndSession), "-", "LoggedOut"),
     route(Get, "/api/v1/whoami", Only(A::ReadSelf), "-", "Whoami"),
     route(Get, "/api/v1/sessions", Only(A::ReadSelf), "-", "List<SessionView>"),
@@ -222,5 +224,7 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/ledger/checkpoint", Nothing, "-", "text/plain signed note"),
     route(Get, "/ledger/tile/{*path}", Only(A::ExportLedger), "-", "application/octet-stream tile"),
     // The API itself.
+    route(Get, "/.well-known/oauth-authorization-server", Nothing, "-", "application/json metadata"),
+    route(Get, "/.well-known/jwks.json", Nothing, "-", "application/json keys"),
     route(Get, "/api/v1/openapi.json", Nothing, "-", "OpenAPI 3.1"),
 ];

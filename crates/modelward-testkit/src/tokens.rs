@@ -49,6 +49,7 @@ impl Tokens {
             rights: Rights::new(privileges.iter().copied(), Models::Any),
             client: name("test"),
             ttl: None,
+            binding: None,
         };
         let snapshot = system.publisher.latest();
         Ok(self.issuer.exchange(who, &ask, &Rights::full(), &*snapshot, &*system.ids, system.clock.now())?)

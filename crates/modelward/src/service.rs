@@ -125,6 +125,7 @@ impl Service {
             config: gateway_config(config),
             enforcer: plane.enforcer().clone(),
             verifier: Arc::clone(&keys.access),
+            ids: Arc::<clock::SystemIds>::clone(&house.ids),
             upstreams,
             observer: metrics.clone(),
         })
@@ -275,6 +276,7 @@ async fn control_plane(
         ids: Arc::<clock::SystemIds>::clone(&house.ids),
         issuer: Arc::clone(&keys.issuer),
         verifier: Arc::clone(&keys.control),
+        access: Arc::clone(&keys.access),
         keeper: Arc::<Keys>::clone(keys),
         totp_key: TotpKey::new(house.keys.active(Purpose::Totp)?.secret().clone()),
         settings: Settings {

@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 use super::Door;
 use crate::answer::Body;
-use crate::phases;
+use crate::identify::identify;
 use crate::strict;
 use evaluate::{Asker, Evaluated};
 use message::{Evaluations, Semantic};
@@ -95,8 +95,8 @@ async fn answer(door: &Door<'_>, parts: &Parts, body: Incoming) -> Result<Respon
         return Ok(metadata(door));
     }
     let snapshot = door.shared.enforcer.snapshot();
-    let who =
-        phases::identify(door.shared, &head, &snapshot).map_err(|refusal| rejected(door, refusal.into()))?;
+    let who = identify(door.shared, parts, &head, Some(&door.config.authzen.url), &snapshot)
+        .map_err(|refusal| rejected(door, refusal.into()))?;
     let caller = door.caller_of(&snapshot, who.principal()).ok_or_else(|| {
         let message = "this principal is not configured to ask about others";
         rejected(door, Problem::new(Kind::Forbidden, message))

@@ -22,6 +22,7 @@ use modelward_enforcement::{
 
 use super::Door;
 use super::config::Caller;
+use crate::identify::identify;
 use crate::local::Asker;
 use crate::phases;
 use crate::recognise::{Bound, bind};
@@ -37,8 +38,9 @@ pub(super) const VERSION: &str = "x-modelward-version";
 pub(super) const OBLIGATIONS: &str = "x-modelward-obligations";
 pub(super) const DECISION: &str = "x-modelward-decision";
 /// Headers of a caller that are read here, and that no model server needs.
-pub(super) static CREDENTIALS: [HeaderName; 4] = [
+pub(super) static CREDENTIALS: [HeaderName; 5] = [
     AUTHORIZATION,
+    HeaderName::from_static("dpop"),
     HeaderName::from_static("api-key"),
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("x-modelward-purpose"),
@@ -90,7 +92,8 @@ async fn pass(
     let client = told.client.filter(|_| proxy.asserts_network);
     let parts = head(told)?;
     let head = strict::read(&parts)?;
-    let who = phases::identify(door.shared, &head, &snapshot)?;
+    // What the client called is known to the proxy alone, so no proof could be told to be for it.
+    let who = identify(door.shared, &parts, &head, None, &snapshot)?;
     let segments = head.path.segments();
     let own = proxy.endpoint.as_ref().map(modelward_decision::vocabulary::Name::as_str);
     let (named, below) = match own {

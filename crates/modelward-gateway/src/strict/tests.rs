@@ -51,9 +51,9 @@ fn heads_that_can_be_read_in_two_ways_are_refused() {
         ("/e/v2?beta=true", vec![AUTH, HOST], "query parameters"),
         ("/e/v2", vec![HOST], "no credential"),
         ("/e/v2", vec![HOST, AUTH, ("connection", "close, Authorization")], "no credential"),
-        ("/e/v2", vec![HOST, ("authorization", "Basic dTpw")], "bearer credential"),
-        ("/e/v2", vec![HOST, ("authorization", "Bearer a b")], "bearer credential"),
-        ("/e/v2", vec![HOST, ("authorization", "Bearer ")], "bearer credential"),
+        ("/e/v2", vec![HOST, ("authorization", "Basic dTpw")], "bearer or DPoP credential"),
+        ("/e/v2", vec![HOST, ("authorization", "Bearer a b")], "bearer or DPoP credential"),
+        ("/e/v2", vec![HOST, ("authorization", "Bearer ")], "bearer or DPoP credential"),
         ("/e/v2", vec![HOST, AUTH, ("x-modelward-purpose", "a b")], "not a name"),
     ] {
         let shown = check(h1, target, &headers).expect_err(target);
@@ -81,5 +81,5 @@ fn every_place_a_client_puts_its_token_is_read() {
 
 #[test]
 fn a_credential_is_never_shown() {
-    assert_eq!(format!("{:?}", Presented("s3cret")), "Presented(..)");
+    assert_eq!(format!("{:?}", Presented { secret: "s3cret", scheme: Scheme::Dpop }), "Presented(..)");
 }

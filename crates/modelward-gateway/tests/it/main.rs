@@ -9,6 +9,7 @@
 mod disclosing;
 mod failing;
 mod points;
+mod possession;
 mod recognising;
 mod rig;
 mod rows;

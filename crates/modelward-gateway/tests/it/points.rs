@@ -22,7 +22,7 @@ use modelward_seal::Digest;
 use modelward_testkit::World;
 use serde_json::Value;
 
-use crate::rig::{Answer, People, Rig, Setup, exchange, named};
+use crate::rig::{Answer, People, Rig, Setup, exchange, holder, named};
 
 /// What proxies show.
 const SECRET: &str = "a secret that is long enough for a proxy";
@@ -123,14 +123,17 @@ impl Desk {
     }
 
     fn token(&self, machine: MachineId) -> String {
-        let asks = [Privilege::ReadOnly, Privilege::Inference, Privilege::InferenceSensitive];
-        let rights = Rights::new(asks, Models::Any);
+        let rights = Rights::new([Privilege::ReadOnly, Privilege::Inference], Models::Any);
         self.rig.token_as(PrincipalRef::Machine(machine), rights)
     }
 
     /// A request to the Authorization API by `pep`.
     async fn ask(&self, path: &str, body: &str) -> Answer {
-        self.ask_as(&self.token(self.pep), path, body).await
+        let asks = [Privilege::ReadOnly, Privilege::Inference, Privilege::InferenceSensitive];
+        let pep = PrincipalRef::Machine(self.pep);
+        let token = self.rig.token_bound(pep, Rights::new(asks, Models::Any), Some(holder()));
+        let request = self.rig.proved(&holder(), "https://pdp.test", "POST", path, &token, body);
+        exchange(self.rig.points[&Point::AuthZen], request.as_bytes()).await
     }
 
     async fn ask_as(&self, token: &str, path: &str, body: &str) -> Answer {

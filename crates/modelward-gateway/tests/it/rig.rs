@@ -11,7 +11,9 @@ use modelward_decision::vocabulary::{EndpointId, Field, Name, PersonId, Principa
 use modelward_gateway::pdp::{Point, Points, PointsConfig};
 use modelward_gateway::upstream::{Address, Credential, Credentials, Timeouts, UpstreamConfig};
 use modelward_gateway::{Gateway, GatewayConfig, Observation, Observer, Parts, Upstreams};
-use modelward_identity::token::{Ask, Issuer, KeySet, Profile, SigningKey, Standing, Verifier};
+use modelward_identity::token::{
+    Ask, Issuer, KeySet, Profile, ProofKey, SigningKey, Standing, TokenBinding, Verifier,
+};
 use modelward_identity::{Models, Rights, Strength};
 use modelward_testkit::{Deployed, System, World, name};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -186,6 +188,7 @@ impl Rig {
             config,
             enforcer: system.enforcer.clone(),
             verifier: Arc::new(verifier),
+            ids: Arc::clone(&system.ids) as Arc<dyn modelward_seal::source::Ids>,
             upstreams: Upstreams::new([upstream_config]).unwrap(),
             observer: Arc::<Seen>::clone(&seen),
         })
@@ -214,10 +217,36 @@ impl Rig {
         }
     }
 
-    /// A token for everything the data plane knows.
+    /// A token for everything a bearer token may be for.
     pub(crate) fn token(&self, person: PersonId) -> String {
-        let rights = [Privilege::ReadOnly, Privilege::Inference, Privilege::InferenceSensitive];
+        let rights = [Privilege::ReadOnly, Privilege::Inference];
         self.token_for(person, Rights::new(rights, Models::Any))
+    }
+
+    /// A request with a token for everything the data plane knows, by whoever holds the key it is bound to.
+    pub(crate) fn bound(&self, method: &str, person: PersonId, path: &str, body: &str) -> String {
+        let rights = [Privilege::ReadOnly, Privilege::Inference, Privilege::InferenceSensitive];
+        let rights = Rights::new(rights, Models::Any);
+        let token = self.token_bound(PrincipalRef::Person(person), rights, Some(holder()));
+        self.proved(&holder(), "https://gw.test", method, path, &token, body)
+    }
+
+    /// A request with a proof for it by this key.
+    pub(crate) fn proved(
+        &self,
+        key: &ProofKey,
+        base: &str,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &str,
+    ) -> String {
+        use modelward_seal::source::Clock as _;
+        let url = format!("{base}{path}");
+        let now = self.system.clock.now();
+        let proof = key.prove(method, &url, Some(token.as_bytes()), None, &*self.system.ids, now).unwrap();
+        let shown = format!("authorization: DPoP {token}\r\ndpop: {proof}\r\n");
+        request(method, path, token, body).replacen(&format!("authorization: Bearer {token}\r\n"), &shown, 1)
     }
 
     pub(crate) fn token_for(&self, person: PersonId, rights: Rights) -> String {
@@ -225,9 +254,28 @@ impl Rig {
     }
 
     pub(crate) fn token_as(&self, principal: PrincipalRef, rights: Rights) -> String {
+        self.token_bound(principal, rights, None)
+    }
+
+    pub(crate) fn token_bound(
+        &self,
+        principal: PrincipalRef,
+        rights: Rights,
+        key: Option<ProofKey>,
+    ) -> String {
+        let binding = key.map(|key| TokenBinding::Key(key.thumbprint()));
+        self.token_to(principal, rights, binding)
+    }
+
+    pub(crate) fn token_to(
+        &self,
+        principal: PrincipalRef,
+        rights: Rights,
+        binding: Option<TokenBinding>,
+    ) -> String {
         use modelward_seal::source::Clock as _;
         let who = self.system.sign_in_as(principal, Strength::TwoFactors).unwrap();
-        let ask = Ask { profile: Profile::Access, rights, client: name("test"), ttl: None };
+        let ask = Ask { profile: Profile::Access, rights, client: name("test"), ttl: None, binding };
         let snapshot = self.system.publisher.latest();
         let now = self.system.clock.now();
         let minted =
@@ -244,17 +292,26 @@ impl Rig {
     }
 
     pub(crate) async fn ask(&self, method: &str, person: PersonId, path: &str, body: &str) -> Answer {
-        self.raw(request(method, path, &self.token(person), body).as_bytes()).await
+        self.raw(self.bound(method, person, path, body).as_bytes()).await
     }
 
     pub(crate) async fn raw(&self, bytes: &[u8]) -> Answer {
         exchange(self.gateway, bytes).await
     }
 
+    /// The answer as it arrived.
+    pub(crate) async fn raw_text(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.gateway).await.unwrap();
+        drop(stream.write_all(bytes).await);
+        let mut whole = Vec::new();
+        drop(within(stream.read_to_end(&mut whole)).await);
+        String::from_utf8_lossy(&whole).into_owned()
+    }
+
     /// Opens a request and leaves the connection to the test.
     pub(crate) async fn open(&self, person: PersonId, path: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.gateway).await.unwrap();
-        stream.write_all(request("POST", path, &self.token(person), body).as_bytes()).await.unwrap();
+        stream.write_all(self.bound("POST", person, path, body).as_bytes()).await.unwrap();
         stream
     }
 
@@ -289,6 +346,11 @@ async fn serve_points(gateway: &Gateway, config: PointsConfig) -> BTreeMap<Point
 /// Nothing here waits for time to pass; what has not happened by then never will.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(10), future).await.expect("it should have happened by now")
+}
+
+/// The key of an honest client.
+pub(crate) fn holder() -> ProofKey {
+    ProofKey::from_seed(zeroize::Zeroizing::new([9; 32])).unwrap()
 }
 
 pub(crate) fn request(method: &str, path: &str, token: &str, body: &str) -> String {

@@ -202,5 +202,6 @@ async fn probes_need_no_credential_and_tell_nothing() {
     let answer =
         rig.raw(b"GET /oip/v2/health/ready HTTP/1.1\r\nhost: gw.test\r\nconnection: close\r\n\r\n").await;
     assert_eq!(answer.status, 401);
-    assert_eq!(answer.header("www-authenticate"), Some("bearer realm=\"modelward\""));
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(challenge.starts_with("bearer realm=\"modelward\""), "{challenge}");
 }

@@ -7,8 +7,8 @@ use modelward_decision::vocabulary::{ModelId, Name, PrincipalRef, Privilege, Ses
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{METHODS_MAX, MODELS_MAX};
-use crate::authenticated::EpochMark;
+use super::{ACTORS_MAX, METHODS_MAX, MODELS_MAX, TokenBinding};
+use crate::authenticated::{Actor, EpochMark};
 
 /// The JOSE header (RFC 7515 section 4). `crit`, `b64`, `jku`, `jwk`, `x5u`, `x5c`, `zip`, `cty` and all others fail.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,6 +47,52 @@ pub(super) struct Claims<'a> {
     /// Exactly one object (RFC 9396 section 2).
     pub(super) authorization_details: [Details<'a>; 1],
     pub(super) mw_epoch: EpochMark,
+    /// Absent: whoever holds the token may use it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub(super) cnf: Option<TokenBinding>,
+    /// Absent: the holder acts for themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub(super) act: Option<Act>,
+}
+
+/// Who acts for the subject, and who acted before (RFC 8693 section 4.1): the outermost is the current actor. Each with
+/// the credential they proved themselves with, so that what ends it ends the token.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Act {
+    pub(super) sub: Subject,
+    pub(super) sid: SessionId,
+    pub(super) mw_epoch: EpochMark,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub(super) act: Option<Box<Self>>,
+}
+
+impl Act {
+    /// The chain as it is written, of actors with the current one first.
+    pub(super) fn of(actors: &[Actor]) -> Option<Self> {
+        actors.iter().rev().fold(None, |former, actor| {
+            Some(Self {
+                sub: Subject(actor.principal),
+                sid: actor.session,
+                mw_epoch: actor.epoch,
+                act: former.map(Box::new),
+            })
+        })
+    }
+
+    /// The actors, the current one first; `None` of a chain longer than any we write.
+    pub(super) fn actors(this: Option<&Self>) -> Option<Vec<Actor>> {
+        let mut actors = Vec::new();
+        let mut next = this;
+        while let Some(act) = next {
+            if actors.len() == ACTORS_MAX {
+                return None;
+            }
+            actors.push(Actor { principal: act.sub.0, session: act.sid, epoch: act.mw_epoch });
+            next = act.act.as_deref();
+        }
+        Some(actors)
+    }
 }
 
 /// What the token is for. `privileges` is the member RFC 9396 section 2.2 names; `models` is ours.

@@ -12,9 +12,12 @@ use modelward_decision::vocabulary::{Name, Privilege, TokenId};
 use modelward_seal::source::Ids;
 use zeroize::Zeroizing;
 
-use super::claims::{ALG, Claims, DETAILS_TYPE, Details, Header, Methods, Set, Subject};
-use super::{METHODS_MAX, MODELS_MAX, Profile, SigningKey, TOKEN_BYTES_MAX, ttl};
-use crate::authenticated::{Authenticated, Epochs};
+use super::claims::{ALG, Act, Claims, DETAILS_TYPE, Details, Header, Methods, Set, Subject};
+use super::{
+    ACTORS_MAX, METHODS_MAX, MODELS_MAX, Profile, SigningKey, TOKEN_BYTES_MAX, TokenBinding, is_for_bearers,
+    ttl,
+};
+use crate::authenticated::{Actor, Authenticated, Epochs};
 use crate::rights::{Models, Rights, Strength};
 use crate::session::after;
 
@@ -42,6 +45,8 @@ pub struct Ask {
     pub client: Name,
     /// A shorter life than the rights would allow. A longer one is not to be had.
     pub ttl: Option<SignedDuration>,
+    /// What the token is to be bound to; whoever asks has shown that they hold it.
+    pub binding: Option<TokenBinding>,
 }
 
 /// A token just minted, and what came out of the intersection.
@@ -69,8 +74,14 @@ pub enum ExchangeRefusal {
     NothingLeft,
     #[error("`{0}` and `{1}` may not stand in one token")]
     Joined(Privilege, Privilege),
+    #[error("`{0}` needs a token bound to its holder: prove a key (DPoP) or show a client certificate")]
+    Unbound(Privilege),
+    #[error("the credential offered in exchange is bound to something else than the token asked for")]
+    Binding,
     #[error("one token names at most {MODELS_MAX} models")]
     TooManyModels,
+    #[error("at most {ACTORS_MAX} may act for another, one for the other")]
+    TooManyActors,
     #[error("the life asked for is not positive")]
     Life,
     #[error("the token could not be written: {0}")]
@@ -121,27 +132,60 @@ impl Issuer {
         ids: &(impl Ids + ?Sized),
         now: Timestamp,
     ) -> Result<MintedToken, ExchangeRefusal> {
-        // Not until the leeway has run out: a chain of exchanges must not creep past the end.
-        if now >= subject.expires_at() {
-            return Err(ExchangeRefusal::Expired);
-        }
-        if !subject.is_unrevoked(epochs) {
-            return Err(ExchangeRefusal::Revoked);
+        self.exchange_for(subject, None, ask, bound, epochs, ids, now)
+    }
+
+    /// Exchanges a credential for a token with which somebody else acts for its holder (RFC 8693 section 1.1,
+    /// delegation).
+    ///
+    /// `actor` narrows like everything else: what they may not use their own credential for, they may not do for
+    /// another. The token ends with either credential.
+    #[expect(clippy::too_many_arguments, reason = "a rule takes what it depends on")]
+    pub fn exchange_for(
+        &self,
+        subject: &Authenticated,
+        actor: Option<&Authenticated>,
+        ask: &Ask,
+        bound: &Rights,
+        epochs: &(impl Epochs + ?Sized),
+        ids: &(impl Ids + ?Sized),
+        now: Timestamp,
+    ) -> Result<MintedToken, ExchangeRefusal> {
+        for offered in [subject].into_iter().chain(actor) {
+            // Not until the leeway has run out: a chain of exchanges must not creep past the end.
+            if now >= offered.expires_at() {
+                return Err(ExchangeRefusal::Expired);
+            }
+            if !offered.is_unrevoked(epochs) {
+                return Err(ExchangeRefusal::Revoked);
+            }
+            // What is bound stays bound, to the same: an exchange is no way to shed it.
+            if offered.token_binding().is_some_and(|binding| ask.binding != Some(binding)) {
+                return Err(ExchangeRefusal::Binding);
+            }
         }
         // A request for what may not be joined is told so, even where the intersection would have parted them.
         if let Some((one, other)) = ask.rights.conflict() {
             return Err(ExchangeRefusal::Joined(one, other));
         }
-        let rights = ask.rights.intersection(&subject.rights()).intersection(bound);
+        let mut rights = ask.rights.intersection(&subject.rights()).intersection(bound);
+        if let Some(actor) = actor {
+            rights = rights.intersection(&actor.rights());
+        }
         if rights.is_nothing() {
             return Err(ExchangeRefusal::NothingLeft);
         }
-        self.mint(subject, ask, rights, ids, now)
+        let above = rights.privileges.iter().find(|privilege| !is_for_bearers(**privilege));
+        if let (Some(privilege), None) = (above, ask.binding) {
+            return Err(ExchangeRefusal::Unbound(*privilege));
+        }
+        self.mint(subject, actor, ask, rights, ids, now)
     }
 
     fn mint(
         &self,
         subject: &Authenticated,
+        actor: Option<&Authenticated>,
         ask: &Ask,
         rights: Rights,
         ids: &(impl Ids + ?Sized),
@@ -152,11 +196,17 @@ impl Issuer {
             Models::Only(models) => Some(Set(models.clone())),
             Models::Any => None,
         };
-        let longest = ttl(ask.profile, &rights);
+        let actors = chain(subject, actor);
+        if actors.len() > ACTORS_MAX {
+            return Err(ExchangeRefusal::TooManyActors);
+        }
+        let longest = ttl(ask.profile, &rights, ask.binding);
         let life = ask.ttl.map_or(longest, |asked| asked.min(longest));
         // Whole seconds, rounded down at both ends: never longer than allowed.
         let issued = now.as_second();
-        let expires = after(now, life).min(subject.expires_at()).as_second();
+        let offered_until =
+            actor.map_or(subject.expires_at(), |actor| actor.expires_at().min(subject.expires_at()));
+        let expires = after(now, life).min(offered_until).as_second();
         if expires <= issued {
             return Err(ExchangeRefusal::Life);
         }
@@ -182,6 +232,8 @@ impl Issuer {
                 models,
             }],
             mw_epoch: subject.epoch(),
+            cnf: ask.binding,
+            act: Act::of(&actors),
         };
         let text = plane.write(ask.profile, &claims)?;
         Ok(MintedToken { text, id, rights, issued_at: second(issued, now), expires_at: second(expires, now) })
@@ -239,6 +291,17 @@ impl fmt::Debug for TokenText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenText(…)")
     }
+}
+
+/// Who acts for the subject once `actor` does: whoever acts for the actor, the actor, and those who acted before.
+fn chain(subject: &Authenticated, actor: Option<&Authenticated>) -> Vec<Actor> {
+    let mut chain = Vec::new();
+    if let Some(actor) = actor {
+        chain.extend_from_slice(actor.actors());
+        chain.push(Actor { principal: actor.principal(), session: actor.session().id, epoch: actor.epoch() });
+    }
+    chain.extend_from_slice(subject.actors());
+    chain
 }
 
 fn second(second: i64, otherwise: Timestamp) -> Timestamp {

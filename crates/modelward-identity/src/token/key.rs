@@ -35,8 +35,19 @@ pub struct KeyIdError {
 #[derive(Clone)]
 pub struct SigningKey {
     public: PublicKey,
-    seed: Zeroizing<[u8; 32]>,
+    pair: Pair,
 }
+
+/// Both halves of an Ed25519 key.
+#[derive(Clone)]
+pub(super) struct Pair {
+    pub(super) seed: Zeroizing<[u8; 32]>,
+    pub(super) public: [u8; 32],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the seed makes no Ed25519 key")]
+pub struct PairError;
 
 /// What verifies the tokens of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,11 +114,9 @@ impl SigningKey {
         profile: Profile,
         seed: Zeroizing<[u8; 32]>,
     ) -> Result<Self, SigningKeyError> {
-        let derive = DEFAULT_PROVIDER.key_utils.ed_pub_components_from_private_key;
-        let public = derive(&pkcs8(&seed), &EllipticCurve::Ed25519).ok();
-        match public.and_then(|bytes| bytes.try_into().ok()) {
-            Some(bytes) => Ok(Self { public: PublicKey { id, profile, bytes }, seed }),
-            None => Err(SigningKeyError { id }),
+        match Pair::new(seed) {
+            Ok(pair) => Ok(Self { public: PublicKey { id, profile, bytes: pair.public }, pair }),
+            Err(PairError) => Err(SigningKeyError { id }),
         }
     }
 
@@ -125,7 +134,20 @@ impl SigningKey {
 
     /// The seed, to be kept in a file only the service can read.
     pub const fn expose_seed(&self) -> &Zeroizing<[u8; 32]> {
-        &self.seed
+        &self.pair.seed
+    }
+
+    pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        self.pair.sign(message)
+    }
+}
+
+impl Pair {
+    pub(super) fn new(seed: Zeroizing<[u8; 32]>) -> Result<Self, PairError> {
+        let derive = DEFAULT_PROVIDER.key_utils.ed_pub_components_from_private_key;
+        let public = derive(&pkcs8(&seed), &EllipticCurve::Ed25519).map_err(|_| PairError)?;
+        let public = public.try_into().map_err(|_| PairError)?;
+        Ok(Self { seed, public })
     }
 
     /// The 64 bytes of an Ed25519 signature; `None` never happens with a key that could be made.
@@ -202,17 +224,24 @@ impl KeySet {
     /// The key of that id, if it serves this profile.
     pub(super) fn key(&self, profile: Profile, id: &KeyId) -> Option<(Standing, Check<'_>)> {
         let entry = self.keys.get(id).filter(|entry| entry.key.profile == profile)?;
-        Some((entry.standing, Check(&entry.decoding)))
+        Some((entry.standing, Check::new(Algorithm::EdDSA, &entry.decoding)))
     }
 }
 
-/// Verifies signatures of one key.
-pub(super) struct Check<'a>(&'a DecodingKey);
+/// Verifies signatures of one key, by the one algorithm the key is for.
+pub(super) struct Check<'a> {
+    algorithm: Algorithm,
+    key: &'a DecodingKey,
+}
 
-impl Check<'_> {
+impl<'a> Check<'a> {
+    pub(super) const fn new(algorithm: Algorithm, key: &'a DecodingKey) -> Self {
+        Self { algorithm, key }
+    }
+
     pub(super) fn is_signature(&self, message: &[u8], signature: &Vec<u8>) -> bool {
         // The provider is named, not looked up: no other crate's features can change what verifies here.
-        let Ok(verifier) = (DEFAULT_PROVIDER.verifier_factory)(&Algorithm::EdDSA, self.0) else {
+        let Ok(verifier) = (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm, self.key) else {
             return false;
         };
         verifier.verify(message, signature).is_ok()

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use modelward_decision::vocabulary::{Binding, SessionFacts};
+use modelward_decision::vocabulary::{Binding, PrincipalRef, SessionFacts, TokenId};
 use modelward_seal::Digest;
 
 use super::cache::Cache;
-use super::claims::{ALG, Claims, DETAILS_TYPE, Header};
-use super::{KeyId, KeySet, LEEWAY, Profile, Standing, TOKEN_BYTES_MAX, ttl};
-use crate::authenticated::{Authenticated, Epochs};
+use super::claims::{ALG, Act, Claims, DETAILS_TYPE, Header};
+use super::compact::{self, Malformed};
+use super::{
+    Held, KeyId, KeySet, LEEWAY, Profile, Standing, TOKEN_BYTES_MAX, TokenBinding, is_for_bearers, ttl,
+};
+use crate::authenticated::{Actor, Authenticated, Epochs, OfToken};
 use crate::rights::{Models, Rights, Strength};
 use crate::session::after;
 
@@ -39,6 +40,11 @@ pub(super) struct Verified {
     /// The later of `nbf` and `iat`, less the leeway.
     pub(super) from: Timestamp,
 }
+
+/// What a token says. It proves nothing by itself: whoever shows a bound token has still to show that they hold what it
+/// is bound to.
+#[derive(Debug, Clone)]
+pub struct Inspected(Authenticated);
 
 /// Why a token does not count. None of it is told apart to the caller: RFC 6750 has one word, `invalid_token`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -77,6 +83,12 @@ pub enum TokenRefusal {
     Joined,
     #[error("the token was revoked")]
     Revoked,
+    #[error("the token is bound to nothing, and carries a privilege that only a bound token may carry")]
+    Unbound,
+    #[error("the token is presented under another scheme than its own")]
+    Scheme,
+    #[error("the token is bound to another client certificate than the connection's")]
+    Certificate,
 }
 
 impl Verifier {
@@ -112,18 +124,44 @@ impl Verifier {
         self.profile
     }
 
+    /// Whose tokens these are.
+    pub fn issuer(&self) -> &str {
+        &self.iss
+    }
+
+    /// Whom they are for: the address we are configured to be called by.
+    pub fn audience(&self) -> &str {
+        &self.aud
+    }
+
     /// How often the memory of verified tokens helped.
     pub fn cache(&self) -> CacheFigures {
         self.cache.figures()
     }
 
-    /// Turns a presented token into the proof of who asks.
+    /// Turns a token that came without any proof into the proof of who asks. One that is bound is refused: see
+    /// [`Admission::admit`](super::Admission::admit).
     pub fn verify(
         &self,
         token: &[u8],
         epochs: &(impl Epochs + ?Sized),
         now: Timestamp,
     ) -> Result<Authenticated, TokenRefusal> {
+        let Inspected(who) = self.inspect(token, epochs, now)?;
+        match who.token_binding() {
+            None => Ok(who),
+            Some(TokenBinding::Key(_)) => Err(TokenRefusal::Scheme),
+            Some(TokenBinding::Certificate(_)) => Err(TokenRefusal::Certificate),
+        }
+    }
+
+    /// What a token says, if it counts.
+    pub fn inspect(
+        &self,
+        token: &[u8],
+        epochs: &(impl Epochs + ?Sized),
+        now: Timestamp,
+    ) -> Result<Inspected, TokenRefusal> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenRefusal::TooLong);
         }
@@ -140,21 +178,37 @@ impl Verifier {
                 .inspect_err(|_| self.cache.forget(&digest));
         }
         let verified = self.check(&keys, token)?;
-        let who = verified.at(epochs, now)?;
+        let inspected = verified.at(epochs, now)?;
         self.cache.insert(digest, verified);
-        Ok(who)
+        Ok(inspected)
+    }
+
+    /// What a token offered in exchange proves, given what whoever offers it has shown that they hold.
+    pub fn offered(
+        &self,
+        token: &[u8],
+        held: Option<Held>,
+        epochs: &(impl Epochs + ?Sized),
+        now: Timestamp,
+    ) -> Result<Authenticated, TokenRefusal> {
+        let Inspected(who) = self.inspect(token, epochs, now)?;
+        match who.token_binding() {
+            Some(binding) if held.map(Held::binding) != Some(binding) => Err(match binding {
+                TokenBinding::Key(_) => TokenRefusal::Scheme,
+                TokenBinding::Certificate(_) => TokenRefusal::Certificate,
+            }),
+            Some(_) | None => Ok(who),
+        }
     }
 
     /// Everything about a token that time does not change. The order matters: nothing of the claims is looked at
     /// before the signature over them holds.
     fn check(&self, keys: &KeySet, token: &[u8]) -> Result<Verified, TokenRefusal> {
-        let [header, claims, signature] = parts(token)?;
-        let signed = token.get(..header.len() + 1 + claims.len()).ok_or(TokenRefusal::Parts)?;
-        let header = decode(header)?;
-        let claims = decode(claims)?;
-        let signature = decode(signature)?;
-
-        let header: Header<'_> = object(&header).ok_or(TokenRefusal::Header)?;
+        let parts = compact::Parts::split(token).map_err(|malformed| match malformed {
+            Malformed::Count => TokenRefusal::Parts,
+            Malformed::Encoding => TokenRefusal::Encoding,
+        })?;
+        let header: Header<'_> = compact::object(&parts.header).ok_or(TokenRefusal::Header)?;
         if header.typ != self.profile.row().typ {
             return Err(TokenRefusal::Type);
         }
@@ -167,11 +221,11 @@ impl Verifier {
             Standing::Active | Standing::VerifyOnly => {}
             Standing::Revoked => return Err(TokenRefusal::KeyRevoked),
         }
-        if !check.is_signature(signed, &signature) {
+        if !check.is_signature(parts.signed, &parts.signature) {
             return Err(TokenRefusal::Signature);
         }
 
-        let claims: Claims<'_> = object(&claims).ok_or(TokenRefusal::Claims)?;
+        let claims: Claims<'_> = compact::object(&parts.claims).ok_or(TokenRefusal::Claims)?;
         self.accept(claims, key)
     }
 
@@ -195,6 +249,11 @@ impl Verifier {
         if rights.conflict().is_some() {
             return Err(TokenRefusal::Joined);
         }
+        let binding = claims.cnf;
+        if binding.is_none() && !rights.privileges.iter().copied().all(is_for_bearers) {
+            return Err(TokenRefusal::Unbound);
+        }
+        let actors = Act::actors(claims.act.as_ref()).ok_or(TokenRefusal::Claims)?;
 
         let issued = time(claims.iat)?;
         let begins = time(claims.nbf)?;
@@ -203,7 +262,7 @@ impl Verifier {
         if expires <= issued || expires <= begins || issued < authenticated_at {
             return Err(TokenRefusal::Claims);
         }
-        if expires.duration_since(issued) > ttl(self.profile, &rights) {
+        if expires.duration_since(issued) > ttl(self.profile, &rights, binding) {
             return Err(TokenRefusal::Life);
         }
 
@@ -212,17 +271,18 @@ impl Verifier {
             strength: strength.level(),
             methods: claims.amr.0,
             authenticated_at,
-            binding: Binding::None,
+            binding: binding.map_or(Binding::None, TokenBinding::fact),
             scope: rights.into_scope().ok_or(TokenRefusal::Claims)?,
         };
-        let who = Authenticated::of_token(
-            claims.sub.0,
-            Arc::new(facts),
-            claims.jti,
-            expires,
-            after(expires, LEEWAY),
-            claims.mw_epoch,
-        );
+        let token = OfToken {
+            id: claims.jti,
+            expires_at: expires,
+            accepted_until: after(expires, LEEWAY),
+            epoch: claims.mw_epoch,
+            actors: actors.into(),
+            binding,
+        };
+        let who = Authenticated::of_token(claims.sub.0, Arc::new(facts), token);
         let from = issued.max(begins).checked_sub(LEEWAY).unwrap_or(Timestamp::MIN);
         Ok(Verified { who, key: Arc::new(key), from })
     }
@@ -230,7 +290,7 @@ impl Verifier {
 
 impl Verified {
     /// The checks of the moment.
-    fn at(&self, epochs: &(impl Epochs + ?Sized), now: Timestamp) -> Result<Authenticated, TokenRefusal> {
+    fn at(&self, epochs: &(impl Epochs + ?Sized), now: Timestamp) -> Result<Inspected, TokenRefusal> {
         if now >= self.who.accepted_until() {
             return Err(TokenRefusal::Expired);
         }
@@ -240,12 +300,48 @@ impl Verified {
         if !self.who.is_unrevoked(epochs) {
             return Err(TokenRefusal::Revoked);
         }
-        Ok(self.who.clone())
+        Ok(Inspected(self.who.clone()))
+    }
+}
+
+impl Inspected {
+    /// Whom the token speaks of, for lists and logs.
+    pub const fn principal(&self) -> PrincipalRef {
+        self.0.principal()
+    }
+
+    pub const fn session(&self) -> &Arc<SessionFacts> {
+        self.0.session()
+    }
+
+    pub fn token(&self) -> Option<TokenId> {
+        self.0.token()
+    }
+
+    pub const fn expires_at(&self) -> Timestamp {
+        self.0.expires_at()
+    }
+
+    pub fn rights(&self) -> Rights {
+        self.0.rights()
+    }
+
+    pub fn actors(&self) -> &[Actor] {
+        self.0.actors()
+    }
+
+    pub const fn binding(&self) -> Option<TokenBinding> {
+        self.0.token_binding()
+    }
+
+    /// Once its holder has shown what the token is bound to.
+    pub(super) fn held(self) -> Authenticated {
+        self.0
     }
 }
 
 impl TokenRefusal {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::TooLong,
         Self::Parts,
         Self::Encoding,
@@ -263,6 +359,9 @@ impl TokenRefusal {
         Self::Life,
         Self::Joined,
         Self::Revoked,
+        Self::Unbound,
+        Self::Scheme,
+        Self::Certificate,
     ];
 
     /// A stable word for logs, metrics and the ledger.
@@ -285,6 +384,9 @@ impl TokenRefusal {
             Self::Life => "token-life",
             Self::Joined => "token-joined",
             Self::Revoked => "token-revoked",
+            Self::Unbound => "token-unbound",
+            Self::Scheme => "token-scheme",
+            Self::Certificate => "token-certificate",
         }
     }
 
@@ -292,27 +394,6 @@ impl TokenRefusal {
     pub const fn is_ordinary(self) -> bool {
         matches!(self, Self::Expired | Self::Revoked | Self::KeyRevoked)
     }
-}
-
-fn parts(token: &[u8]) -> Result<[&[u8]; 3], TokenRefusal> {
-    let mut parts = token.split(|byte| *byte == b'.');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(header), Some(claims), Some(signature), None) => Ok([header, claims, signature]),
-        _ => Err(TokenRefusal::Parts),
-    }
-}
-
-/// Padding, foreign characters and stray trailing bits are refused: one byte string has one text.
-fn decode(part: &[u8]) -> Result<Vec<u8>, TokenRefusal> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenRefusal::Encoding)
-}
-
-/// A JSON object, and not the array that would deserialize to the same struct.
-fn object<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
-    if json.first() != Some(&b'{') {
-        return None;
-    }
-    serde_json::from_slice(json).ok()
 }
 
 fn time(second: i64) -> Result<Timestamp, TokenRefusal> {

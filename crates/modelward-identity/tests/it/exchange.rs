@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use modelward_decision::EpochScope;
 use modelward_decision::vocabulary::{Action, CredentialScope, ModelId, Privilege, ResourceRef};
-use modelward_identity::token::{Ask, ExchangeRefusal, Profile};
+use modelward_identity::token::{Ask, ExchangeRefusal, Profile, TokenBinding};
 use modelward_identity::{Models, Rights};
 use proptest::prelude::*;
 
-use crate::support::{House, ask, later, model, noon};
+use crate::support::{House, ask, holder, later, model, noon};
 
 #[test]
 fn a_token_holds_what_was_asked_what_the_credential_has_and_what_its_holder_has() {
@@ -40,7 +40,7 @@ fn nothing_left_is_a_refusal_and_never_a_token_for_any_model() {
 fn privileges_of_different_families_never_join() {
     let house = House::new();
     let joined = |one, other| {
-        let asked = Ask { rights: Rights::new([one, other], Models::Any), ..ask([], []) };
+        let asked = ask([one, other], []);
         house.exchange(&house.dana(), &asked, noon()).is_ok()
     };
     let mut table = String::new();
@@ -73,12 +73,12 @@ fn a_token_ends_with_what_it_was_exchanged_for() {
     let house = House::new();
     let token = house.token();
     let who = house.gateway.verify(token.text.expose().as_bytes(), &house.epochs, noon()).unwrap();
-    let narrower = house.exchange(&who, &ask([Privilege::Inference], [1]), later(200)).unwrap();
+    let narrower = house.exchange(&who, &ask([Privilege::Inference], [1]), later(100)).unwrap();
     assert_eq!(narrower.expires_at, token.expires_at);
 
     // The leeway is for clocks, not for chains of exchanges.
-    let late = house.gateway.verify(token.text.expose().as_bytes(), &house.epochs, later(310)).unwrap();
-    let refused = house.exchange(&late, &ask([Privilege::Inference], [1]), later(310));
+    let late = house.gateway.verify(token.text.expose().as_bytes(), &house.epochs, later(130)).unwrap();
+    let refused = house.exchange(&late, &ask([Privilege::Inference], [1]), later(130));
     assert_eq!(refused.unwrap_err(), ExchangeRefusal::Expired);
 
     let session = house.dana();
@@ -167,12 +167,15 @@ proptest! {
         wider in rights(),
         wait in 0..400_i64,
         life in proptest::option::of(-10..2000_i64),
+        is_bound in proptest::bool::weighted(0.8),
     ) {
         let house = House::new();
+        let binding = is_bound.then(|| TokenBinding::Key(holder().thumbprint()));
         let asked = |rights: &Rights| Ask {
             profile: Profile::Access,
             rights: rights.clone(),
             ttl: life.map(SignedDuration::from_secs),
+            binding,
             ..ask([], [])
         };
         let dana = house.dana();
@@ -180,7 +183,7 @@ proptest! {
             house.issuer.exchange(who, &asked(rights), bound, &house.epochs, &house.ids, now)
         };
         let Ok(old) = exchange(&dana, &first, &bound, noon()) else { return Ok(()) };
-        let verify = |token: &str, now| house.gateway.verify(token.as_bytes(), &house.epochs, now);
+        let verify = |token: &str, now| house.admit(token, now);
         let old_who = verify(old.text.expose(), noon()).unwrap();
         prop_assert!(old.rights.is_within(&first) && old.rights.is_within(&bound));
         prop_assert!(old.expires_at <= dana.expires_at());
@@ -193,6 +196,7 @@ proptest! {
         prop_assert!(new.rights.is_within(&old.rights));
         prop_assert!(new.expires_at <= old.expires_at);
         prop_assert_eq!(new_who.principal(), old_who.principal());
+        prop_assert_eq!(new_who.token_binding(), old_who.token_binding());
         prop_assert_eq!(new_who.epoch(), old_who.epoch());
         prop_assert_eq!(&new_who.session().methods, &old_who.session().methods);
         prop_assert_eq!(new_who.session().strength, old_who.session().strength);

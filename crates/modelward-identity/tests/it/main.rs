@@ -7,8 +7,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod bad_proofs;
 mod bad_tokens;
+mod binding;
 mod compile_fail;
+mod delegation;
 mod enrolment;
 mod exchange;
 mod federation;

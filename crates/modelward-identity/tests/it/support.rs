@@ -13,13 +13,16 @@ use modelward_identity::enrol::{Enrolled, Enrolment};
 use modelward_identity::password::{Password, Passwords};
 use modelward_identity::session::{self, Opened, Since};
 use modelward_identity::token::{
-    Ask, ExchangeRefusal, Issuer, KeySet, MintedToken, Profile, SigningKey, Standing, Verifier,
+    Admission, Ask, ExchangeRefusal, Issuer, KeySet, MintedToken, Profile, ProofKey, Proofs, Scheme, Shown,
+    SigningKey, Standing, TokenBinding, Unadmitted, Verifier, is_for_bearers,
 };
 use modelward_identity::{Authenticated, Epochs, Models, Rights};
 use modelward_seal::source::Ids;
 
 pub(crate) const ISS: &str = "https://modelward.example";
 pub(crate) const GATEWAY: &str = "https://gateway.modelward.example";
+/// What the tests ask of the gateway.
+pub(crate) const URL: &str = "https://gateway.modelward.example/llm/v1/chat/completions";
 pub(crate) const CONTROL: &str = "https://control.modelward.example";
 
 /// 2026-11-20 16:00 UTC.
@@ -84,6 +87,8 @@ pub(crate) struct House {
     pub(crate) issuer: Issuer,
     pub(crate) gateway: Verifier,
     pub(crate) control: Verifier,
+    /// The gateway's door, which knows proofs too.
+    pub(crate) door: Admission,
 }
 
 impl House {
@@ -97,7 +102,13 @@ impl House {
         ])
         .unwrap();
         let issuer = Issuer::new(ISS, GATEWAY, access_key.clone(), CONTROL, control_key.clone()).unwrap();
+        let verifier = Verifier::new(Profile::Access, ISS, GATEWAY, keys.clone());
+        let door = Admission::new(
+            std::sync::Arc::new(verifier),
+            Proofs::new(std::sync::Arc::new(SeededIds::new(11)), noon()),
+        );
         Self {
+            door,
             ids,
             epochs: Bumped::default(),
             issuer,
@@ -131,7 +142,24 @@ impl House {
         self.issuer.exchange(subject, ask, &Rights::full(), &self.epochs, &self.ids, now)
     }
 
-    /// A token for predictions of model 1, minted at 16:00, good until 16:05.
+    /// What a token proves in the hands of its holder.
+    pub(crate) fn admit(&self, token: &str, now: Timestamp) -> Result<Authenticated, Unadmitted> {
+        let nonce = self.door.nonce(now);
+        let proof = holder().prove("POST", URL, Some(token.as_bytes()), Some(nonce.as_str()), &self.ids, now);
+        let proof = proof.unwrap();
+        let is_bound = read(token).1.contains("\"jkt\"");
+        let shown = Shown {
+            token: token.as_bytes(),
+            scheme: if is_bound { Scheme::Dpop } else { Scheme::Bearer },
+            proofs: &[proof.as_bytes()],
+            method: "POST",
+            url: URL,
+            certificate: None,
+        };
+        self.door.admit(&shown, &self.epochs, now)
+    }
+
+    /// A token for predictions of model 1, minted at 16:00, good until 16:02 for whoever has it.
     pub(crate) fn token(&self) -> MintedToken {
         self.exchange(&self.dana(), &ask([Privilege::Inference], [1]), noon()).unwrap()
     }
@@ -145,14 +173,25 @@ pub(crate) fn model(number: u128) -> ModelId {
     ModelId::from_bits(number)
 }
 
-/// Asks for the data plane; no model named means any.
+/// The key of an honest client.
+pub(crate) fn holder() -> ProofKey {
+    ProofKey::from_seed(zeroize(9)).unwrap()
+}
+
+pub(crate) fn zeroize(byte: u8) -> zeroize::Zeroizing<[u8; 32]> {
+    zeroize::Zeroizing::new([byte; 32])
+}
+
+/// Asks for the data plane; no model named means any. Bound to the honest client's key where it has to be.
 pub(crate) fn ask<const P: usize, const M: usize>(privileges: [Privilege; P], models: [u128; M]) -> Ask {
     let models = if M == 0 { Models::Any } else { Models::only(models.map(model)) };
+    let is_bound = !privileges.into_iter().all(is_for_bearers);
     Ask {
         profile: Profile::Access,
         rights: Rights::new(privileges, models),
         client: Name::new("cli").unwrap(),
         ttl: None,
+        binding: is_bound.then(|| TokenBinding::Key(holder().thumbprint())),
     }
 }
 

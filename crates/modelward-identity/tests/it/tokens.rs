@@ -6,10 +6,10 @@ use expect_test::expect;
 use jiff::SignedDuration;
 use modelward_decision::vocabulary::{CredentialScope, PrincipalRef, Privilege};
 use modelward_decision::{Bundle, Change, EpochScope, Snapshot};
-use modelward_identity::token::{Ask, Profile, TokenRefusal, Verifier, ttl};
+use modelward_identity::token::{Ask, BEARER_TTL_MAX, Profile, TokenBinding, TokenRefusal, Verifier, ttl};
 use modelward_identity::{Models, Rights};
 
-use crate::support::{GATEWAY, House, ISS, ask, dana_id, later, model, noon, read};
+use crate::support::{GATEWAY, House, ISS, ask, dana_id, holder, later, model, noon, read};
 
 #[test]
 fn a_token_says_exactly_this() {
@@ -25,7 +25,7 @@ fn a_token_says_exactly_this() {
         "client_id":"cli",
         "iat":1795190400,
         "nbf":1795190400,
-        "exp":1795190700,
+        "exp":1795190520,
         "jti":"tk_3vpybxgng09esassztx4c2dad0",
         "sid":"se_5c58r7jjyz8jas5t5rcp1a0sk2",
         "acr":"2fa",
@@ -51,8 +51,8 @@ fn what_was_minted_is_what_is_verified() {
     let who = house.gateway.verify(token.text.expose().as_bytes(), &house.epochs, later(1)).unwrap();
     assert_eq!(who.principal(), PrincipalRef::Person(dana_id()));
     assert_eq!(who.token(), Some(token.id));
-    assert_eq!(who.expires_at(), later(300));
-    assert_eq!(who.accepted_until(), later(330));
+    assert_eq!(who.expires_at(), later(120));
+    assert_eq!(who.accepted_until(), later(150));
     assert_eq!(who.epoch(), dana.epoch());
     assert_eq!(who.session().id, dana.session().id);
     assert_eq!(who.session().strength, 2);
@@ -73,16 +73,19 @@ fn a_token_counts_from_the_leeway_before_to_the_leeway_after() {
     assert_eq!(at(-31), Some(TokenRefusal::NotYet));
     assert_eq!(at(-30), None);
     assert_eq!(at(0), None);
-    assert_eq!(at(329), None);
-    assert_eq!(at(330), Some(TokenRefusal::Expired), "cached or not");
-    assert_eq!(at(330), Some(TokenRefusal::Expired));
+    assert_eq!(at(149), None);
+    assert_eq!(at(150), Some(TokenRefusal::Expired), "cached or not");
+    assert_eq!(at(150), Some(TokenRefusal::Expired));
 }
 
 #[test]
 fn the_shortest_lived_privilege_decides() {
+    let bound = Some(TokenBinding::Key(holder().thumbprint()));
     let minutes = |privileges: &[Privilege]| {
-        ttl(Profile::Access, &Rights::new(privileges.iter().copied(), Models::Any)).as_mins()
+        ttl(Profile::Access, &Rights::new(privileges.iter().copied(), Models::Any), bound).as_mins()
     };
+    let bearer = ttl(Profile::Access, &Rights::new([Privilege::ReadOnly], Models::Any), None);
+    assert_eq!(bearer, BEARER_TTL_MAX, "what anybody can use does not live long");
     assert_eq!(minutes(&[Privilege::ReadOnly]), 10);
     assert_eq!(minutes(&[Privilege::Inference]), 5);
     assert_eq!(minutes(&[Privilege::InferenceSensitive, Privilege::ReadOnly]), 5);
@@ -108,7 +111,7 @@ fn a_shorter_life_can_be_asked_for_and_a_longer_one_not() {
         house.exchange(&house.dana(), &asked, noon()).map(|token| (token.expires_at - noon()).get_seconds())
     };
     assert_eq!(life(20).unwrap(), 20);
-    assert_eq!(life(100_000).unwrap(), 300);
+    assert_eq!(life(100_000).unwrap(), 120);
     assert!(life(0).is_err());
     assert!(life(-5).is_err());
 }
@@ -185,7 +188,7 @@ fn remembered_or_not_the_answer_is_the_same() {
     let without =
         Verifier::new(Profile::Access, ISS, GATEWAY, (*house.gateway.keys()).clone()).remembering(0);
     let token = house.token();
-    for second in [-40, -1, 0, 100, 320, 340] {
+    for second in [-40, -1, 0, 100, 140, 160] {
         let ask = |verifier: &Verifier| {
             verifier
                 .verify(token.text.expose().as_bytes(), &house.epochs, later(second))

@@ -82,6 +82,9 @@ pub(super) async fn token(State(plane): State<Plane>, request: Request<Body>) ->
             *response.status_mut() = status;
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            if let Some(challenge) = &refused.problem.challenge {
+                challenge.write(response.headers_mut());
+            }
             response
         }
     }
@@ -90,8 +93,24 @@ pub(super) async fn token(State(plane): State<Plane>, request: Request<Body>) ->
 async fn exchanged(plane: &Plane, request: Request<Body>) -> Result<Response<Body>, exchange::Refused> {
     let incoming = incoming(plane, request).await?;
     let asked: TokenRequest = incoming.form()?;
-    let allowed = exchange::exchange(plane, &incoming.visit, asked).await?;
+    let allowed = exchange::exchange(plane, &incoming.visit, &incoming.parts, asked).await?;
     Ok(respond(allowed)?)
+}
+
+pub(super) async fn introspect(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    respond(exchange::introspect(&plane, &caller, incoming.form()?).await?)
+}
+
+/// What a program must know to get a token here (RFC 8414).
+pub(super) async fn metadata(State(plane): State<Plane>) -> Answer {
+    respond_plain(&exchange::metadata(&plane))
+}
+
+/// The keys that access tokens verify under, for whoever does so without asking (RFC 7517 section 5).
+pub(super) async fn jwks(State(plane): State<Plane>) -> Answer {
+    respond_plain(&plane.access.keys().jwks())
 }
 
 pub(super) async fn logout(State(plane): State<Plane>, request: Request<Body>) -> Answer {

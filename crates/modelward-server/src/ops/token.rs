@@ -1,21 +1,30 @@
-//! Token exchange, RFC 8693: a session secret in, a short-lived access token for some of one's rights out.
+//! Token exchange, RFC 8693: a session secret or a token in, a short-lived access token for some of one's rights out.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use http::request::Parts;
 use modelward_decision::Snapshot;
 use modelward_decision::grant::Grant;
 use modelward_decision::vocabulary::{Action, ModelId, Name, PrincipalRef, Privilege, ResourceRef, ScopeRef};
 use modelward_enforcement::Summary;
-use modelward_identity::session::SessionToken;
-use modelward_identity::token::{Ask, ExchangeRefusal, MODELS_MAX, Profile};
-use modelward_identity::{Models, Rights};
+use modelward_identity::token::{
+    Ask, Demand, ExchangeRefusal, Held, Inspected, MODELS_MAX, MintedToken, PROOF_ALGORITHMS, Profile,
+    ProofRefusal, TokenBinding, TokenRefusal, needs_nonce,
+};
+use modelward_identity::{Models, Rights, Strength};
+use modelward_seal::canonical::{self, Limits};
 
-use crate::caller::{Caller, Visit};
+use crate::caller::{self, Caller, Visit, proofs};
 use crate::control::{Allowed, ControlPlane};
 use crate::names;
-use crate::problem::Problem;
-use crate::wire::{ErrorCode, Secret, TokenRequest, TokenResponse};
+use crate::problem::{Challenge, Problem};
+use crate::wire::{
+    AuthorizationDetail, ErrorCode, IntrospectRequest, Introspection, Secret, TokenRequest, TokenResponse,
+};
+
+/// The only type of `authorization_details` there is.
+const DETAIL_TYPE: &str = "modelward";
 
 /// An error in the form of RFC 6749 section 5.2.
 #[derive(Debug)]
@@ -52,38 +61,162 @@ impl From<Problem> for Refused {
 pub(crate) async fn exchange(
     plane: &Arc<ControlPlane>,
     visit: &Visit,
+    parts: &Parts,
     request: TokenRequest,
 ) -> Result<Allowed<TokenResponse>, Refused> {
     let ask = asked(plane, &request)?;
-    let caller = subject(plane, visit, &request.subject_token).await?;
+    let held = held(plane, visit, parts, &ask.rights)?;
+    let ask = Ask { binding: held.map(Held::binding), ..ask };
+    let caller = offered(plane, visit, held, &request.subject_token, &request.subject_token_type).await?;
+    let actor = match (&request.actor_token, &request.actor_token_type) {
+        (Some(token), Some(kind)) => Some(offered(plane, visit, held, token, kind).await?),
+        (None, None) => None,
+        _ => {
+            let message = "`actor_token` and `actor_token_type` go together";
+            return Err(Refused::new("invalid_request", message));
+        }
+    };
     let asked_for: Vec<&str> = ask.rights.privileges.iter().map(|privilege| privilege.as_str()).collect();
-    let summary = Summary::default().with("what", "token").with("privileges", asked_for.join(" "));
+    let mut summary = Summary::default().with("what", "token").with("privileges", asked_for.join(" "));
+    if let Some(actor) = &actor {
+        summary = summary.with("actor", plane.pseudonym(actor.who.principal()));
+    }
     let (ask, pass) = plane.permit(&caller, Action::SignIn, ResourceRef::Platform, summary, ask).await?;
     let minted = pass
         .carry_out(async {
             let snapshot = plane.snapshot();
             let now = plane.now();
-            let bound = bound(&snapshot, caller.who.principal(), now, &ask.rights.privileges);
-            let minted = plane.issuer.exchange(&caller.who, &ask, &bound, &snapshot, &*plane.ids, now);
+            let asked = &ask.rights.privileges;
+            let mut bound = bound(&snapshot, caller.who.principal(), now, asked);
+            let actor = actor.as_ref().map(|actor| &actor.who);
+            if let Some(actor) = actor {
+                bound = bound.intersection(&self::bound(&snapshot, actor.principal(), now, asked));
+            }
+            let minted =
+                plane.issuer.exchange_for(&caller.who, actor, &ask, &bound, &snapshot, &*plane.ids, now);
             let minted = minted.map_err(|why| refusal(&why))?;
-            let privileges: Vec<Privilege> = minted.rights.privileges.iter().copied().collect();
-            let models = match &minted.rights.models {
-                Models::Any => Vec::new(),
-                Models::Only(models) => models.iter().copied().collect(),
-            };
-            let scope: Vec<&str> = privileges.iter().map(|privilege| privilege.as_str()).collect();
-            Ok(TokenResponse {
-                access_token: Secret::new(minted.text.expose()),
-                issued_token_type: TokenRequest::ACCESS_TOKEN.to_owned(),
-                token_type: "Bearer".to_owned(),
-                expires_in: u64::try_from(minted.expires_at.duration_since(now).as_secs()).unwrap_or(0),
-                scope: scope.join(" "),
-                privileges,
-                models,
-            })
+            Ok(answer(&minted, ask.binding, now))
         })
         .await?;
     Ok(minted)
+}
+
+fn answer(minted: &MintedToken, binding: Option<TokenBinding>, now: jiff::Timestamp) -> TokenResponse {
+    let privileges: Vec<Privilege> = minted.rights.privileges.iter().copied().collect();
+    let models = match &minted.rights.models {
+        Models::Any => Vec::new(),
+        Models::Only(models) => models.iter().copied().collect(),
+    };
+    TokenResponse {
+        access_token: Secret::new(minted.text.expose()),
+        issued_token_type: TokenRequest::ACCESS_TOKEN.to_owned(),
+        token_type: TokenBinding::scheme(binding).to_owned(),
+        expires_in: u64::try_from(minted.expires_at.duration_since(now).as_secs()).unwrap_or(0),
+        scope: scope(&minted.rights),
+        privileges,
+        models,
+    }
+}
+
+fn scope(rights: &Rights) -> String {
+    let words: Vec<&str> = rights.privileges.iter().map(|privilege| privilege.as_str()).collect();
+    words.join(" ")
+}
+
+/// What whoever asks has shown that they hold: the key of the proof that came with the request, if one did.
+fn held(
+    plane: &ControlPlane,
+    visit: &Visit,
+    parts: &Parts,
+    rights: &Rights,
+) -> Result<Option<Held>, Refused> {
+    let proofs = proofs(&parts.headers);
+    if proofs.is_empty() {
+        return Ok(None);
+    }
+    let now = plane.now();
+    let url = format!("{}{}", plane.settings.external_url, parts.uri.path());
+    let demand = Demand { method: parts.method.as_str(), url: &url, token: None, nonce: needs_nonce(rights) };
+    plane.admission.prove(&proofs, &demand, None, now).map(Some).map_err(|why| {
+        let error = match why {
+            ProofRefusal::Nonce => "use_dpop_nonce",
+            _ => "invalid_dpop_proof",
+        };
+        let challenge = Challenge { error, nonce: plane.admission.nonce(now) };
+        let recorded = visit.unauthenticated(plane, &why.to_string());
+        Refused { error, problem: Problem { message: why.to_string(), ..recorded }.challenge(challenge) }
+    })
+}
+
+/// What a token says, to whoever may know (RFC 7662): its holder, and those who may read access.
+pub(crate) async fn introspect(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    request: IntrospectRequest,
+) -> Result<Allowed<Introspection>, Problem> {
+    let found = inspect(plane, request.token.expose());
+    let own = found.as_ref().is_none_or(|(found, _)| found.principal() == caller.who.principal());
+    let is_known = own || plane.may(caller, Action::ReadAccess, ResourceRef::Platform);
+    let action = if own || !is_known { Action::ReadSelf } else { Action::ReadAccess };
+    let summary = Summary::default().with("what", "introspection");
+    let ((), pass) = plane.permit(caller, action, ResourceRef::Platform, summary, ()).await?;
+    let told = found.filter(|_| is_known);
+    pass.carry_out(async {
+        Ok(told.map_or_else(Introspection::default, |(found, aud)| say(plane, &found, aud)))
+    })
+    .await
+}
+
+/// What this authorization server does (RFC 8414 section 2).
+pub(crate) fn metadata(plane: &ControlPlane) -> serde_json::Value {
+    let url = &plane.settings.external_url;
+    let scopes: Vec<&str> = Privilege::ALL.iter().map(|privilege| privilege.as_str()).collect();
+    serde_json::json!({
+        "issuer": url,
+        "token_endpoint": format!("{url}/api/v1/token"),
+        "introspection_endpoint": format!("{url}/api/v1/introspect"),
+        "jwks_uri": format!("{url}/.well-known/jwks.json"),
+        "scopes_supported": scopes,
+        "response_types_supported": [],
+        "grant_types_supported": [TokenRequest::GRANT_TYPE],
+        // A program is known by the credential it offers in exchange.
+        "token_endpoint_auth_methods_supported": ["none"],
+        "authorization_details_types_supported": [DETAIL_TYPE],
+        "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
+        "protected_resources": [plane.settings.gateway_audience],
+    })
+}
+
+fn inspect(plane: &ControlPlane, token: &str) -> Option<(Inspected, String)> {
+    let (snapshot, now) = (plane.snapshot(), plane.now());
+    [&plane.access, plane.admission.verifier()].into_iter().find_map(|verifier| {
+        let inspected = verifier.inspect(token.as_bytes(), &snapshot, now).ok()?;
+        Some((inspected, verifier.audience().to_owned()))
+    })
+}
+
+fn say(plane: &ControlPlane, token: &Inspected, aud: String) -> Introspection {
+    let rights = token.rights();
+    let models = match &rights.models {
+        Models::Any => Vec::new(),
+        Models::Only(models) => models.iter().map(ToString::to_string).collect(),
+    };
+    let session = token.session();
+    Introspection {
+        active: true,
+        token_type: Some(TokenBinding::scheme(token.binding()).to_owned()),
+        iss: Some(plane.settings.external_url.clone()),
+        sub: Some(token.principal().to_string()),
+        aud: Some(aud),
+        exp: Some(token.expires_at().as_second()),
+        jti: token.token().map(|id| id.to_string()),
+        scope: Some(scope(&rights)),
+        models: Some(models),
+        acr: Strength::of_level(session.strength).map(|strength| strength.acr().to_owned()),
+        auth_time: Some(session.authenticated_at.as_second()),
+        cnf: token.binding(),
+        actors: token.actors().iter().map(|actor| actor.principal.to_string()).collect(),
+    }
 }
 
 fn refusal(refusal: &ExchangeRefusal) -> Problem {
@@ -93,9 +226,13 @@ fn refusal(refusal: &ExchangeRefusal) -> Problem {
         }
         ExchangeRefusal::NothingLeft => Problem::new(ErrorCode::Refused, refusal.to_string())
             .hint("ask for a privilege you hold a live grant of; `modelward whoami` lists them"),
-        ExchangeRefusal::Joined(..) | ExchangeRefusal::TooManyModels | ExchangeRefusal::Life => {
-            Problem::new(ErrorCode::Refused, refusal.to_string())
-        }
+        ExchangeRefusal::Unbound(_) => Problem::new(ErrorCode::Refused, refusal.to_string())
+            .hint("`modelward agent` and `modelward exec` do it for a program that cannot"),
+        ExchangeRefusal::Joined(..)
+        | ExchangeRefusal::Binding
+        | ExchangeRefusal::TooManyModels
+        | ExchangeRefusal::TooManyActors
+        | ExchangeRefusal::Life => Problem::new(ErrorCode::Refused, refusal.to_string()),
         ExchangeRefusal::Unwritable(_) => Problem::internal("writing a token", refusal),
     }
 }
@@ -105,12 +242,6 @@ fn asked(plane: &ControlPlane, request: &TokenRequest) -> Result<Ask, Refused> {
         return Err(Refused::new(
             "unsupported_grant_type",
             format!("`grant_type` is {}", TokenRequest::GRANT_TYPE),
-        ));
-    }
-    if request.subject_token_type != TokenRequest::SUBJECT_SESSION {
-        return Err(Refused::new(
-            "invalid_request",
-            format!("`subject_token_type` is {}", TokenRequest::SUBJECT_SESSION),
         ));
     }
     if request.requested_token_type.as_deref().is_some_and(|asked| asked != TokenRequest::ACCESS_TOKEN) {
@@ -130,6 +261,19 @@ fn asked(plane: &ControlPlane, request: &TokenRequest) -> Result<Ask, Refused> {
             ));
         }
     };
+    let rights = match &request.authorization_details {
+        None => rights_of_scope(plane, request)?,
+        Some(_) if request.scope.is_some() || request.models.is_some() => {
+            let message = "`authorization_details` stands in the place of `scope` and `models`";
+            return Err(Refused::new("invalid_request", message));
+        }
+        Some(details) => rights_of_details(plane, details)?,
+    };
+    let client = Name::new("api").map_err(|error| Problem::internal("naming a client", &error))?;
+    Ok(Ask { profile, rights, client, ttl: None, binding: None })
+}
+
+fn rights_of_scope(plane: &ControlPlane, request: &TokenRequest) -> Result<Rights, Refused> {
     let mut privileges = BTreeSet::new();
     for word in request.scope.as_deref().unwrap_or("inference").split_whitespace() {
         let privilege: Privilege =
@@ -138,46 +282,60 @@ fn asked(plane: &ControlPlane, request: &TokenRequest) -> Result<Ask, Refused> {
             })?;
         privileges.insert(privilege);
     }
-    let snapshot = plane.snapshot();
-    let models = match request.models.as_deref() {
-        None => Models::Any,
-        Some(models) => {
-            let mut found = BTreeSet::new();
-            for word in models.split_whitespace() {
-                // An unknown model is left out, so that the answer does not tell which exist.
-                if let Ok(resource) = names::resource(&snapshot, word) {
-                    found.extend(snapshot.model_of(resource));
-                }
-            }
-            Models::Only(found)
-        }
-    };
-    let client = Name::new("api").map_err(|error| Problem::internal("naming a client", &error))?;
-    Ok(Ask { profile, rights: Rights::new(privileges, models), client, ttl: None })
+    let models = request.models.as_deref().map(|models| models.split_whitespace());
+    Ok(Rights::new(privileges, models.map_or(Models::Any, |models| models_named(plane, models))))
 }
 
-async fn subject(plane: &ControlPlane, visit: &Visit, secret: &Secret) -> Result<Caller, Problem> {
-    let refused = |reason: String| visit.unauthenticated(plane, &reason);
-    let token = SessionToken::parse(secret.expose()).map_err(|refusal| refused(refusal.to_string()))?;
-    let found = plane.store.session_by_token(&token.digest()).await?;
-    let Some(found) = found.filter(|session| session.ended_at.is_none()) else {
-        return Err(refused("this is not a session of ours, or it was ended".to_owned()));
-    };
-    let now = plane.now();
-    let who = found
-        .record
-        .authenticate(&token, &plane.snapshot(), now)
-        .map_err(|refusal| refused(refusal.to_string()))?;
-    if let Some(touched) = found.record.touched(now) {
-        plane.store.touch_session(touched.id, now).await?;
+/// RFC 9396 section 5: what is not understood whole is refused, and not in part left out.
+fn rights_of_details(plane: &ControlPlane, details: &str) -> Result<Rights, Refused> {
+    let wrong = |message: String| Refused::new("invalid_authorization_details", message);
+    let value = canonical::parse_strict(details.as_bytes(), Limits::DEFAULT)
+        .map_err(|error| wrong(error.to_string()))?;
+    let [detail]: [AuthorizationDetail; 1] =
+        serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?;
+    if detail.kind != DETAIL_TYPE {
+        return Err(wrong(format!("`type` is {DETAIL_TYPE}")));
     }
-    Ok(Caller {
-        who,
-        situation: visit.situation.clone(),
-        mark: visit.mark,
-        session: Some(Arc::new(found.record)),
-        form_token: None,
-    })
+    let models = detail.models.as_ref().map(|models| models.iter().map(String::as_str));
+    let models = models.map_or(Models::Any, |models| models_named(plane, models));
+    Ok(Rights::new(detail.privileges, models))
+}
+
+/// An unknown model is left out, so that the answer does not tell which exist.
+fn models_named<'a>(plane: &ControlPlane, names: impl Iterator<Item = &'a str>) -> Models {
+    let snapshot = plane.snapshot();
+    let found = names
+        .filter_map(|name| names::resource(&snapshot, name).ok())
+        .filter_map(|resource| snapshot.model_of(resource));
+    Models::only(found)
+}
+
+/// What a credential offered in exchange proves. A session is its holder's secret; a bound token has to be offered by
+/// whoever holds what it is bound to.
+async fn offered(
+    plane: &ControlPlane,
+    visit: &Visit,
+    held: Option<Held>,
+    secret: &Secret,
+    kind: &str,
+) -> Result<Caller, Refused> {
+    match kind {
+        TokenRequest::SUBJECT_SESSION => Ok(caller::session(plane, visit, secret.expose()).await?.0),
+        TokenRequest::ACCESS_TOKEN => {
+            let (token, snapshot, now) = (secret.expose().as_bytes(), plane.snapshot(), plane.now());
+            let who = match plane.access.offered(token, held, &snapshot, now) {
+                Err(TokenRefusal::Type) => plane.admission.verifier().offered(token, held, &snapshot, now),
+                other => other,
+            };
+            let who = who.map_err(|why| visit.unauthenticated(plane, &why.to_string()))?;
+            let (situation, mark) = (visit.situation.clone(), visit.mark);
+            Ok(Caller { who, situation, mark, session: None, form_token: None })
+        }
+        _ => {
+            let known = [TokenRequest::SUBJECT_SESSION, TokenRequest::ACCESS_TOKEN].join(" or ");
+            Err(Refused::new("invalid_request", format!("the type of an offered token is {known}")))
+        }
+    }
 }
 
 /// The rights a token of this principal can carry at most: the privileges of live grants, on the models they reach.

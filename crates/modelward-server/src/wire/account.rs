@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use modelward_decision::vocabulary::{ModelId, Name, PersonId, Privilege, SessionId};
+use modelward_identity::token::TokenBinding;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -159,15 +160,24 @@ pub struct LoggedOut {
     pub session: SessionId,
 }
 
-/// RFC 8693 section 2.1, as `application/x-www-form-urlencoded`. The subject token is a session secret.
+/// RFC 8693 section 2.1, as `application/x-www-form-urlencoded`.
+///
+/// With a `DPoP` header, the token is bound to the key of its proof; above `inference` it has to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// `urn:ietf:params:oauth:grant-type:token-exchange`
     pub grant_type: String,
     pub subject_token: Secret,
-    /// `urn:modelward:params:oauth:token-type:session`
+    /// `urn:modelward:params:oauth:token-type:session` or `urn:ietf:params:oauth:token-type:access_token`. A bound
+    /// token is taken from whoever proves the key it is bound to.
     pub subject_token_type: String,
+    /// Somebody who is to act for the subject: their own session secret or access token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_token: Option<Secret>,
+    /// As `subject_token_type`; there if and only if `actor_token` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_token_type: Option<String>,
     /// `urn:ietf:params:oauth:token-type:access_token`, the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_token_type: Option<String>,
@@ -182,6 +192,69 @@ pub struct TokenRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "fraud churn")]
     pub models: Option<String>,
+    /// In the place of `scope` and `models`: RFC 9396 section 2, a list of exactly one [`AuthorizationDetail`], as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = r#"[{"type":"modelward","privileges":["inference"],"models":["fraud"]}]"#)]
+    pub authorization_details: Option<String>,
+}
+
+/// What a token is to be for (RFC 9396 section 2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorizationDetail {
+    /// `modelward`
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[schema(value_type = Vec<String>)]
+    pub privileges: Vec<Privilege>,
+    /// Model names; every model one has rights on when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<String>>,
+}
+
+/// RFC 7662 section 2.1, as `application/x-www-form-urlencoded`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IntrospectRequest {
+    pub token: Secret,
+    /// `access_token`, the only kind there is to ask about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type_hint: Option<String>,
+}
+
+/// RFC 7662 section 2.2. Of a token that does not count, or that the caller may not know of, `active` alone.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Introspection {
+    pub active: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aud: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exp: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// Privileges, separated by spaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Models it is good for; empty means every model its holder has rights on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    /// What it is bound to: `jkt` or `x5t#S256`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub cnf: Option<TokenBinding>,
+    /// Who acts for `sub`, the current one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<String>,
 }
 
 impl TokenRequest {
@@ -195,7 +268,7 @@ impl TokenRequest {
 pub struct TokenResponse {
     pub access_token: Secret,
     pub issued_token_type: String,
-    /// `Bearer`
+    /// `DPoP` for a token bound to a key, `Bearer` otherwise.
     pub token_type: String,
     /// Seconds.
     pub expires_in: u64,

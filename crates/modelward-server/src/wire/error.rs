@@ -120,7 +120,8 @@ impl ErrorCode {
 /// The error of the token endpoint, RFC 6749 section 5.2.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenError {
-    /// `invalid_request`, `invalid_grant`, `unsupported_grant_type`, `invalid_scope`, `invalid_target`.
+    /// `invalid_request`, `invalid_grant`, `unsupported_grant_type`, `invalid_scope`, `invalid_target`,
+    /// `invalid_authorization_details`, `invalid_dpop_proof`, `use_dpop_nonce`, `access_denied`.
     pub error: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_description: Option<String>,

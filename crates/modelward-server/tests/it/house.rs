@@ -175,6 +175,7 @@ impl House {
             ids,
             issuer: Arc::new(issuer),
             verifier,
+            access: Arc::clone(&gateway),
             keeper: Arc::new(NoKeys),
             totp_key: TotpKey::new(Zeroizing::new([7; 32])),
             settings: Settings {
@@ -194,6 +195,13 @@ impl House {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Foreseeable randomness that nothing else here uses.
+    pub(crate) fn ids(&self) -> impl Ids + use<> {
+        static CALLS: AtomicU64 = AtomicU64::new(0);
+        let count = AtomicU64::new((1 << 40) | (CALLS.fetch_add(1, Ordering::Relaxed) << 20));
+        CountedIds { clock: Arc::clone(&self.clock), count }
     }
 
     /// Entries that are durable.

@@ -17,3 +17,4 @@ mod first_day;
 mod fixtures;
 mod house;
 mod policy;
+mod tokens;

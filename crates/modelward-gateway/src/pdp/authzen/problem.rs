@@ -8,12 +8,16 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::answer::Body;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Challenge, NONCE_HEADER, Reason, Refusal};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) kind: Kind,
     pub(super) message: String,
+    /// How the caller is to prove who it is, where it has not.
+    challenge: Option<HeaderValue>,
+    /// For its next proof.
+    nonce: Option<HeaderValue>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +38,7 @@ pub(super) enum Kind {
 
 impl Problem {
     pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), challenge: None, nonce: None }
     }
 
     pub(super) fn malformed(message: impl Into<String>) -> Self {
@@ -68,7 +72,11 @@ impl Problem {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match kind {
             Kind::Unauthenticated => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"modelward\""));
+                let any = HeaderValue::from_static("Bearer realm=\"modelward\"");
+                headers.insert(WWW_AUTHENTICATE, self.challenge.unwrap_or(any));
+                if let Some(nonce) = self.nonce {
+                    headers.insert(NONCE_HEADER, nonce);
+                }
             }
             Kind::Method(allowed) => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
@@ -96,6 +104,8 @@ impl From<Refusal> for Problem {
             | Reason::AnswerTooLarge
             | Reason::Deadline => Kind::Closed,
         };
-        Self::new(kind, refusal.message)
+        let nonce = refusal.nonce.and_then(|nonce| HeaderValue::from_str(nonce.as_str()).ok());
+        let challenge = refusal.challenge.and_then(Challenge::header);
+        Self { challenge, nonce, ..Self::new(kind, refusal.message) }
     }
 }
