@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod agent;
 mod api;
 mod apply;
 mod ask;
@@ -8,6 +9,7 @@ mod completions;
 mod config;
 mod demo;
 mod enrol;
+mod exec;
 mod explain;
 mod grant;
 mod init;
@@ -65,6 +67,8 @@ enum Command {
     Logout(logout::Args),
     Whoami(whoami::Args),
     Token(token::Args),
+    Agent(agent::Args),
+    Exec(exec::Args),
     Invite(invite::Args),
     #[command(subcommand)]
     People(people::Command),
@@ -130,6 +134,8 @@ fn run(context: &Context, command: Command) -> Outcome {
         Command::Logout(args) => logout::run(context, &args),
         Command::Whoami(args) => whoami::run(context, &args),
         Command::Token(args) => token::run(context, &args),
+        Command::Agent(args) => agent::run(context, &args),
+        Command::Exec(args) => exec::run(context, &args),
         Command::Invite(args) => invite::run(context, args),
         Command::People(command) => people::run(context, command),
         Command::Sessions(command) => sessions::run(context, command),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -38,9 +38,31 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A control plane, and the session that is shown to it.
 #[derive(Debug)]
 pub struct Client {
-    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: Wire,
     server: HttpUrl,
     session: Option<Secret>,
+}
+
+/// What carries requests to a server.
+pub(crate) type Wire = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// # Errors
+/// The server is reached in plain text beyond loopback, or the authorities cannot be read.
+pub(crate) fn wire(server: &HttpUrl, ca: Option<PathBuf>) -> Result<Wire, ClientError> {
+    if !server.is_https() && !server.is_loopback() {
+        return Err(ClientError::PlainText(server.clone()));
+    }
+    let tls = client_config(ca)?;
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let https = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
+    Ok(legacy::Client::builder(TokioExecutor::new()).build(https))
 }
 
 /// Why there is no answer to work with.
@@ -61,6 +83,9 @@ pub enum ClientError {
     Refused { status: u16, body: Box<ErrorBody> },
     #[error("the token endpoint refused: {}", .0.error_description.as_deref().unwrap_or(&.0.error))]
     Token(Box<TokenError>),
+    /// The proof has to be made again, with this nonce.
+    #[error("the token endpoint asks for a proof with a nonce")]
+    Nonce(String),
     #[error("`{server}` answered {status} with something that is not of the control API")]
     Foreign { server: HttpUrl, status: u16 },
     #[error("the request cannot be written: {reason}")]
@@ -71,21 +96,7 @@ impl Client {
     /// # Errors
     /// The server is reached in plain text beyond loopback, or the authorities cannot be read.
     pub fn new(server: HttpUrl, ca: Option<PathBuf>, session: Option<Secret>) -> Result<Self, ClientError> {
-        if !server.is_https() && !server.is_loopback() {
-            return Err(ClientError::PlainText(server));
-        }
-        let tls = client_config(ca)?;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let http = legacy::Client::builder(TokioExecutor::new()).build(https);
-        Ok(Self { http, server, session })
+        Ok(Self { http: wire(&server, ca)?, server, session })
     }
 
     pub const fn server(&self) -> &HttpUrl {
@@ -121,9 +132,20 @@ impl Client {
         path: &str,
         fields: &[(&str, &str)],
     ) -> Result<T, ClientError> {
-        let pairs: Vec<String> =
-            fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
-        self.json(Method::POST, path, Some((FORM, pairs.join("&").into()))).await
+        self.json(Method::POST, path, Some((FORM, form(fields)))).await
+    }
+
+    /// Posts a form with a proof of possession (RFC 9449 section 5).
+    pub async fn form_proved<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        proof: &str,
+    ) -> Result<T, ClientError> {
+        let proof = HeaderValue::try_from(proof)
+            .map_err(|error| ClientError::Request { reason: error.to_string() })?;
+        let request = self.request(Method::POST, path, "application/json", Some((FORM, form(fields))))?;
+        self.json_of(with_header(request, DPOP, proof)).await
     }
 
     /// Reads bytes as they are, `None` where there is nothing.
@@ -154,11 +176,22 @@ impl Client {
         path: &str,
         body: Option<(HeaderValue, Bytes)>,
     ) -> Result<T, ClientError> {
-        let response = self.send(method, path, "application/json", body).await?;
+        let request = self.request(method, path, "application/json", body)?;
+        self.json_of(request).await
+    }
+
+    async fn json_of<T: DeserializeOwned>(&self, request: Request<Full<Bytes>>) -> Result<T, ClientError> {
+        let response = self.exchange(request).await?;
         let status = response.status();
+        let nonce = response.headers().get(NONCE).and_then(|nonce| nonce.to_str().ok()).map(str::to_owned);
         let body = self.collect(response).await?;
         if !status.is_success() {
-            return Err(self.refusal(status, &body));
+            return Err(match (self.refusal(status, &body), nonce) {
+                (ClientError::Token(error), Some(nonce)) if error.error == "use_dpop_nonce" => {
+                    ClientError::Nonce(nonce)
+                }
+                (error, _) => error,
+            });
         }
         serde_json::from_slice(&body)
             .map_err(|_| ClientError::Foreign { server: self.server.clone(), status: status.as_u16() })
@@ -171,6 +204,16 @@ impl Client {
         accept: &'static str,
         body: Option<(HeaderValue, Bytes)>,
     ) -> Result<Response<Incoming>, ClientError> {
+        self.exchange(self.request(method, path, accept, body)?).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &'static str,
+        body: Option<(HeaderValue, Bytes)>,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
         let unwritten = |reason: String| ClientError::Request { reason };
         let mut request = Request::builder()
             .method(method)
@@ -190,7 +233,10 @@ impl Client {
             }
             None => Full::default(),
         };
-        let request = request.body(body).map_err(|error| unwritten(error.to_string()))?;
+        request.body(body).map_err(|error| unwritten(error.to_string()))
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, self.http.request(request)).await;
         answer
             .map_err(|_| ClientError::Slow { server: self.server.clone() })?
@@ -223,6 +269,25 @@ impl Client {
         ClientError::Foreign { server: self.server.clone(), status: status.as_u16() }
     }
 }
+
+fn form(fields: &[(&str, &str)]) -> Bytes {
+    let pairs: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
+    pairs.join("&").into()
+}
+
+fn with_header(
+    mut request: Request<Full<Bytes>>,
+    name: HeaderName,
+    value: HeaderValue,
+) -> Request<Full<Bytes>> {
+    request.headers_mut().insert(name, value);
+    request
+}
+
+/// A proof of possession, and the nonce the next one is to carry (RFC 9449 sections 4.1 and 8.1).
+pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
+pub(crate) const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");

@@ -18,6 +18,8 @@ pub enum Exit {
     Unauthenticated,
     /// The server cannot be reached or cannot serve now.
     Unavailable,
+    /// What the command that `modelward exec` ran ended with.
+    Ran(u8),
 }
 
 impl Exit {
@@ -32,6 +34,7 @@ impl Exit {
             Self::Denied => 3,
             Self::Unauthenticated => 4,
             Self::Unavailable => 5,
+            Self::Ran(code) => code,
         }
     }
 
@@ -43,6 +46,7 @@ impl Exit {
             Self::Denied => "policy denied it, a workflow refused it, or the answer is no",
             Self::Unauthenticated => "nobody is signed in, or the sign-in no longer counts",
             Self::Unavailable => "the server cannot be reached or cannot serve now",
+            Self::Ran(_) => "what the command that was run ended with",
         }
     }
 }

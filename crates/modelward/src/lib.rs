@@ -4,6 +4,7 @@
 //!
 //! Start at [`cli`] for what a person types, at [`config`] for what an operator writes.
 
+pub mod agent;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -108,6 +108,7 @@ impl From<ClientError> for Failure {
             | ClientError::Slow { .. }
             | ClientError::TooLarge { .. }
             | ClientError::Token(_)
+            | ClientError::Nonce(_)
             | ClientError::Foreign { .. }
             | ClientError::Request { .. } => failure,
         }
@@ -136,8 +137,9 @@ fn exit_of(error: &ClientError) -> Exit {
             | ErrorCode::MediaType
             | ErrorCode::Internal => Exit::Failure,
         },
-        ClientError::TooLarge { .. } | ClientError::Foreign { .. } | ClientError::Request { .. } => {
-            Exit::Failure
-        }
+        ClientError::TooLarge { .. }
+        | ClientError::Nonce(_)
+        | ClientError::Foreign { .. }
+        | ClientError::Request { .. } => Exit::Failure,
     }
 }

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod agent;
 mod api_commands;
 mod command_line;
 mod data_directory;

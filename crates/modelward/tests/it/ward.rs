@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 
@@ -16,7 +16,7 @@ use crate::stage::{Said, Stage};
 /// What only the model knows.
 pub(crate) const LABEL: &str = "malignant";
 
-const ASKED: &str = r#"{"inputs":[{"name":"measurements","shape":[1,1],"datatype":"FP64","data":[1.5]}],"outputs":[{"name":"label"}]}"#;
+pub(crate) const ASKED: &str = r#"{"inputs":[{"name":"measurements","shape":[1,1],"datatype":"FP64","data":[1.5]}],"outputs":[{"name":"label"}]}"#;
 
 pub(crate) struct Ward {
     stage: Stage,
@@ -126,6 +126,29 @@ impl Ward {
         self.stage.run(&["ledger", "verify", "data/ledger", "--entries"])
     }
 
+    /// What the command line of ines says.
+    pub(crate) fn ines(&self, args: &[&str]) -> Said {
+        self.ines.run(args)
+    }
+
+    pub(crate) fn ines_path(&self, name: &str) -> PathBuf {
+        self.ines.path(name)
+    }
+
+    /// An agent of ines, ready to answer.
+    pub(crate) fn agent(&self, args: &[&str]) -> Agent {
+        let mut command = self.ines.command(&["agent"]);
+        let mut child = command.args(args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut told = Vec::new();
+        // A socket is told in one line, a port in two; an OpenAI endpoint would add two more.
+        let expected = if args.contains(&"--socket") { 1 } else { 2 };
+        while told.len() < expected {
+            told.push(lines.next().expect("it says where it is").unwrap());
+        }
+        Agent { child, told }
+    }
+
     /// A token of ines, good for minutes.
     pub(crate) fn token(&self) -> String {
         let said = self.ines.run(&["token"]);
@@ -151,6 +174,29 @@ impl Ward {
         let status = head.get(9..12)?.parse().ok()?;
         let decision = head.lines().find_map(|line| line.strip_prefix("x-modelward-decision: "));
         Some(Answer { status, decision: decision.map(str::to_owned), text })
+    }
+}
+
+/// `modelward agent`, until it is dropped.
+pub(crate) struct Agent {
+    child: Child,
+    told: Vec<String>,
+}
+
+impl Agent {
+    /// What it tells programs in this variable.
+    pub(crate) fn variable(&self, name: &str) -> String {
+        let prefix = format!("export {name}=");
+        let told = self.told.iter().find_map(|line| line.strip_prefix(&prefix));
+        told.unwrap_or_else(|| panic!("no {name} in {:?}", self.told)).to_owned()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.child.kill();
+        let _waited = self.child.wait();
     }
 }
 
