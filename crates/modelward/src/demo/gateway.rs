@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use modelward_server::wire::Secret;
 use serde_json::Value;
 
+use crate::client::DPOP;
 use crate::exit::{Exit, Failure, chain};
 
 /// The largest answer the story reads.
@@ -66,8 +67,28 @@ impl Caller {
         Ok(Events { body: response.into_body(), text: String::new(), ready: VecDeque::new() })
     }
 
+    /// Posts under this scheme, with this proof or none.
+    pub(super) async fn post_as(
+        &self,
+        scheme: &str,
+        proof: Option<&str>,
+        path: &str,
+        body: &Value,
+    ) -> Result<Answer, Failure> {
+        let response = self.send_as(scheme, proof, Method::POST, path, body.to_string().into()).await?;
+        Self::whole(response).await
+    }
+
+    /// The address a proof is for.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.gateway)
+    }
+
     async fn answer(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, Failure> {
-        let response = self.send(method, path, body).await?;
+        Self::whole(self.send(method, path, body).await?).await
+    }
+
+    async fn whole(response: Response<Incoming>) -> Result<Answer, Failure> {
         let status = response.status().as_u16();
         let header = response.headers().get("x-modelward-decision");
         let decision = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -77,13 +98,27 @@ impl Caller {
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, Failure> {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token.expose()))
+        self.send_as("Bearer", None, method, path, body).await
+    }
+
+    async fn send_as(
+        &self,
+        scheme: &str,
+        proof: Option<&str>,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Failure> {
+        let mut credential = HeaderValue::try_from(format!("{scheme} {}", self.token.expose()))
             .map_err(|error| Failure::of(Exit::Failure, &error))?;
-        bearer.set_sensitive(true);
+        credential.set_sensitive(true);
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.gateway))
-            .header(AUTHORIZATION, bearer);
+            .header(AUTHORIZATION, credential);
+        if let Some(proof) = proof {
+            request = request.header(DPOP, proof);
+        }
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
         }

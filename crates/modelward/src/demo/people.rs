@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use modelward_decision::vocabulary::{Name, Privilege};
+use modelward_identity::token::ProofKey;
 use modelward_identity::totp::TotpSecret;
 use modelward_server::wire::{
     EnrolConfirmRequest, EnrolRequest, EnrolStarted, Enrolled, InviteRequest, Invited, LoggedIn,
@@ -30,6 +31,19 @@ pub(super) struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// A proof that whoever sends this request holds the key.
+    pub(super) fn prove(
+        &self,
+        key: &ProofKey,
+        method: &str,
+        url: &str,
+        token: Option<&Secret>,
+    ) -> Result<String, Failure> {
+        let token = token.map(|token| token.expose().as_bytes());
+        key.prove(method, url, token, None, self.ids, self.clock.now())
+            .ok_or_else(|| Failure::new(Exit::Failure, "a proof could not be made"))
+    }
+
     /// A fresh secret: 32 hexadecimal digits.
     pub(super) fn secret(&self) -> Secret {
         let mut bytes = [0; 16];
@@ -72,6 +86,21 @@ impl Actor {
         };
         let invited: Invited = self.client.post("/api/v1/enrolments", &request).await?;
         Ok(invited.code)
+    }
+
+    /// A token for predictions that is worth nothing without this key.
+    pub(super) async fn bound_token(&self, desk: &Desk<'_>, key: &ProofKey) -> Result<Secret, Failure> {
+        let path = "/api/v1/token";
+        let url = format!("{}{path}", desk.control);
+        let proof = desk.prove(key, "POST", &url, None)?;
+        let form = [
+            ("grant_type", TokenRequest::GRANT_TYPE),
+            ("subject_token_type", TokenRequest::SUBJECT_SESSION),
+            ("subject_token", self.session.expose()),
+            ("scope", "inference"),
+        ];
+        let answer: TokenResponse = self.client.form_proved(path, &form, &proof).await?;
+        Ok(answer.access_token)
     }
 
     /// An access token for the gateway, good for minutes and for these privileges alone.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use modelward_decision::vocabulary::{Name, Privilege};
+use modelward_identity::token::ProofKey;
 use modelward_server::wire::{
     Applied, ApplyGroupsRequest, ApplyRequest, CanAnswer, CanRequest, DecisionView, Declaration,
     DeclaredGroup, ErrorCode, GrantRequest, Granted, ModelView, RevokeRequest, Revoked, Secret,
@@ -189,6 +190,7 @@ impl<'a> Teller<'a> {
     pub(super) async fn tell(&mut self, cast: &Cast) -> Result<(), Failure> {
         self.read_only(&cast.rhea).await?;
         let decision = self.inference(&cast.ian).await?;
+        self.theft(&cast.ian).await?;
         self.revocation(cast).await?;
         self.policy(&cast.ada).await?;
         self.record(&cast.ada, &decision).await
@@ -250,6 +252,37 @@ impl<'a> Teller<'a> {
         let answer = caller.read("/diagnosis/v2/models/breast-cancer/config").await?;
         self.denied("I  He tries a route the model server has and the gateway does not offer", 403, &answer)?;
         Ok(decision)
+    }
+
+    /// Somebody found a token of Ian's, and a whole request he once sent.
+    async fn theft(&mut self, ian: &Actor) -> Result<(), Failure> {
+        let broken = |error| Failure::of(Exit::Failure, &error);
+        let [key, thief] = [ProofKey::generate(self.desk.ids), ProofKey::generate(self.desk.ids)];
+        let (key, thief) = (key.map_err(broken)?, thief.map_err(broken)?);
+        let token = ian.bound_token(&self.desk, &key).await?;
+        let caller = Caller::new(self.system.gateway(), token.clone());
+        let question = self.question();
+        let url = caller.url(INFER);
+        let own = self.desk.prove(&key, "POST", &url, Some(&token))?;
+        let forged = self.desk.prove(&thief, "POST", &url, Some(&token))?;
+        let mut statuses = Vec::new();
+        for (scheme, proof) in
+            [("DPoP", Some(&own)), ("Bearer", None), ("DPoP", Some(&forged)), ("DPoP", Some(&own))]
+        {
+            let proof = proof.map(String::as_str);
+            statuses.push(caller.post_as(scheme, proof, INFER, &question).await?.status.to_string());
+        }
+        self.add(
+            Step::new(
+                "T  A thief finds a token of Ian's, and a whole request",
+                "200 401 401 401",
+                statuses.join(" "),
+            )
+            .show("Ian, who holds the key the token is bound to: 200".to_owned())
+            .show("the thief, with the token alone: 401".to_owned())
+            .show("the thief, with a proof by a key of theirs: 401".to_owned())
+            .show("the thief, with Ian's own request sent again: 401".to_owned()),
+        )
     }
 
     async fn revocation(&mut self, cast: &Cast) -> Result<(), Failure> {
