@@ -18,11 +18,13 @@ use crate::index::Index;
 use crate::policy::{Policy, Set};
 use crate::vocabulary::{Name, ProjectId};
 
+mod composition;
 mod error;
 mod files;
 mod place;
 mod validate;
 
+pub use composition::Composition;
 pub use error::BundleError;
 pub use files::FileKind;
 pub(crate) use place::Lines;
@@ -48,6 +50,7 @@ pub struct Bundle {
     index: Index,
     types: Types,
     warnings: Vec<Warning>,
+    composition: Option<Composition>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -104,6 +107,21 @@ impl Bundle {
     /// Checks the files of a bundle. What decides is `schema.cedarschema`, `obligations.cedar` and the other `.cedar`
     /// files at the top; the rest is carried ([`FileKind`]).
     pub fn from_sources(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, BundleError> {
+        Self::read(files, None)
+    }
+
+    /// The same of files that come from several bundles: each policy then names the one it stands in.
+    pub fn composed(
+        files: impl IntoIterator<Item = (String, String)>,
+        composition: Composition,
+    ) -> Result<Self, BundleError> {
+        Self::read(files, Some(composition))
+    }
+
+    fn read(
+        files: impl IntoIterator<Item = (String, String)>,
+        composition: Option<Composition>,
+    ) -> Result<Self, BundleError> {
         let sources: BTreeMap<String, String> = files.into_iter().collect();
         let bytes: usize = sources.values().map(String::len).sum();
         if bytes > BYTES_MAX {
@@ -126,7 +144,8 @@ impl Bundle {
             };
             let parsed: PolicySet = error::located(file, text, text.parse())?;
             for policy in parsed.policies() {
-                let policy = Policy::check(file, text, policy, set)?;
+                let bundle = composition.as_ref().map(|composition| composition.origin(file));
+                let policy = Policy { bundle, ..Policy::check(file, text, policy, set)? };
                 if !ids.insert(policy.id.clone()) {
                     let at = policy.place(text);
                     return Err(BundleError::DuplicateId { at, id: policy.id.to_string() });
@@ -158,6 +177,7 @@ impl Bundle {
             policies: policy_set,
             obligations: obligation_set,
             warnings,
+            composition,
             sources,
         })
     }
@@ -185,6 +205,11 @@ impl Bundle {
         &self.sources
     }
 
+    /// What it was put together from; nothing where it is one bundle.
+    pub const fn composition(&self) -> Option<&Composition> {
+        self.composition.as_ref()
+    }
+
     pub const fn schema(&self) -> &Schema {
         &self.schema
     }
@@ -210,6 +235,12 @@ impl Bundle {
 
     pub(crate) const fn types(&self) -> &Types {
         &self.types
+    }
+
+    /// The bundle a policy stands in, where this one was put together from several.
+    pub fn origin(&self, id: &str) -> Option<Digest> {
+        self.composition.as_ref()?;
+        self.index.all().find(|policy| policy.id == id)?.bundle
     }
 
     /// The text of one policy, for the privileged.

@@ -73,6 +73,9 @@ pub struct Citation {
     pub policy: SmolStr,
     pub title: SmolStr,
     pub owner: SmolStr,
+    /// The bundle it stands in, where the bundle of the decision was put together from several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Digest>,
 }
 
 /// A change of facts that would bring a denial nearer to an allow.
@@ -129,5 +132,10 @@ impl Outcome {
 impl Decision {
     pub const fn is_allow(&self) -> bool {
         self.outcome.is_allow()
+    }
+
+    /// The bundles that settled it, where the one it was made under was put together from several.
+    pub fn bundles(&self) -> BTreeSet<Digest> {
+        self.determining.iter().filter_map(|citation| citation.bundle).collect()
     }
 }

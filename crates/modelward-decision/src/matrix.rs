@@ -143,13 +143,18 @@ impl Condition {
 
 /// Every row of the bundle's matrix, in vocabulary order.
 pub fn matrix(bundle: &Arc<Bundle>) -> Result<Vec<Row>, NameError> {
+    matrix_within(bundle, PROJECT)
+}
+
+/// The same, with everything that is asked for in this project: permits of its own then show.
+pub fn matrix_within(bundle: &Arc<Bundle>, project: ProjectId) -> Result<Vec<Row>, NameError> {
     let mut rows = Vec::new();
     for action in Action::ALL {
         for kind in action.resources() {
             for holder in Holder::ALL {
                 let cells = Condition::ALL
                     .into_iter()
-                    .map(|condition| Cell { holder, action, kind: *kind, condition }.decide(bundle))
+                    .map(|condition| Cell { holder, action, kind: *kind, condition, project }.decide(bundle))
                     .collect::<Result<_, NameError>>()?;
                 rows.push(Row { holder, action, resource: *kind, cells });
             }
@@ -197,6 +202,7 @@ struct Cell {
     action: Action,
     kind: ResourceKind,
     condition: Condition,
+    project: ProjectId,
 }
 
 const PERSON: PersonId = PersonId::from_bits(0x10);
@@ -248,10 +254,10 @@ impl Cell {
                 active,
                 groups: BTreeSet::new(),
             })),
-            Change::Project(Arc::new(Project { id: PROJECT, name: Name::new("project")? })),
+            Change::Project(Arc::new(Project { id: self.project, name: Name::new("project")? })),
             Change::Model(Arc::new(Model {
                 id: MODEL,
-                project: PROJECT,
+                project: self.project,
                 name: Name::new("model")?,
                 classification: Classification::Confidential,
                 tags: BTreeSet::new(),
@@ -283,7 +289,7 @@ impl Cell {
             })),
             Change::Dataset(Arc::new(Dataset {
                 id: DATASET,
-                project: PROJECT,
+                project: self.project,
                 name: Name::new("dataset")?,
                 classification: Classification::Confidential,
                 tags: BTreeSet::new(),
@@ -374,7 +380,7 @@ impl Cell {
             action: self.action,
             resource: match self.kind {
                 ResourceKind::Platform => ResourceRef::Platform,
-                ResourceKind::Project => ResourceRef::Project(PROJECT),
+                ResourceKind::Project => ResourceRef::Project(self.project),
                 ResourceKind::Model => ResourceRef::Model(MODEL),
                 ResourceKind::Version => ResourceRef::Version(VERSION),
                 ResourceKind::Endpoint => ResourceRef::Endpoint(ENDPOINT),

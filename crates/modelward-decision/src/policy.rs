@@ -8,6 +8,7 @@ use cedar_policy_core::ast::{
     self, ActionConstraint, EntityReference, EntityType, EntityUID, Expr, ExprKind,
     PrincipalOrResourceConstraint, Var,
 };
+use modelward_seal::Digest;
 use smol_str::SmolStr;
 
 use crate::bundle::{BundleError, Place};
@@ -44,6 +45,8 @@ pub(crate) struct Policy {
     /// Whether the body looks at the grant, so that it must be tried with each one.
     pub(crate) looks_at_grant: bool,
     pub(crate) cedar: cedar_policy::Policy,
+    /// The bundle it stands in, where several were put together.
+    pub(crate) bundle: Option<Digest>,
 }
 
 /// What a scope asks of principal or resource.
@@ -125,6 +128,7 @@ impl Policy {
             looks_at_grant: body.as_deref().is_some_and(looks_at_grant),
             body,
             cedar,
+            bundle: None,
             id,
         })
     }
@@ -143,7 +147,12 @@ impl Policy {
     }
 
     pub(crate) fn citation(&self) -> Citation {
-        Citation { policy: self.id.clone(), title: self.title.clone(), owner: self.owner.clone() }
+        Citation {
+            policy: self.id.clone(),
+            title: self.title.clone(),
+            owner: self.owner.clone(),
+            bundle: self.bundle,
+        }
     }
 }
 

@@ -266,6 +266,12 @@ impl Snapshot {
         &self.bundle
     }
 
+    /// The bundle this principal's requests are decided by: the one in force, or the one on trial.
+    pub fn bundle_for(&self, principal: PrincipalRef) -> &Arc<Bundle> {
+        let trial = self.trial.as_ref().filter(|trial| trial.candidate.governs(principal));
+        trial.map_or(&self.bundle, |trial| &trial.candidate.bundle)
+    }
+
     /// The bundle on trial, if there is one.
     pub fn candidate(&self) -> Option<&Candidate> {
         self.trial.as_ref().map(|trial| &trial.candidate)

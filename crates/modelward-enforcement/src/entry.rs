@@ -84,6 +84,10 @@ fn decided(decision: &Decision, request: &Request, trace: &Trace) -> Result<Entr
             json!({ "bundle": comparison.bundle.to_string(), "outcome": comparison.outcome.as_str() });
         draft = draft.detail("on_trial", other);
     }
+    let bundles: Vec<String> = decision.bundles().iter().map(ToString::to_string).collect();
+    if !bundles.is_empty() {
+        draft = draft.detail("bundles", bundles);
+    }
     if decision.covering.len() > 1 {
         draft = draft.detail("covering_grants", decision.covering.len());
     }
