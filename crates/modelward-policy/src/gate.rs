@@ -7,22 +7,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use modelward_decision::bundle::{FileKind, Kind, Place};
-use modelward_decision::matrix::{Row, matrix};
-use modelward_decision::vocabulary::Name;
+use modelward_decision::matrix::{Row, matrix, matrix_within};
+use modelward_decision::vocabulary::{Name, ProjectId};
 use modelward_seal::Digest;
 use serde::Serialize;
 
 use crate::coverage::{Coverage, Seen};
 use crate::difference::{RowChange, count, difference};
 use crate::parts::{Demand, Gate, Header, Parts};
+use crate::replay::Replay;
 use crate::scenario::{Scenario, TestResult};
-use crate::verdict::{Proof, Verdicts};
+use crate::verdict::Verdicts;
 use crate::{Bundle, Finding, Level, cedar_test, lint, project, scenario};
 
 mod human;
 mod json;
 mod junit;
 mod markdown;
+mod proofs;
 mod sarif;
 
 /// What is checked, and against what.
@@ -30,7 +32,7 @@ mod sarif;
 pub struct Candidate<'a> {
     /// The files of the bundle, by path relative to its folder.
     pub sources: &'a BTreeMap<String, String>,
-    /// The bundle in force; a project bundle is checked together with it.
+    /// The root bundle in force; a project bundle is checked together with it.
     pub active: Option<&'a Arc<Bundle>>,
     /// What a solver found out, if one was asked.
     pub verdicts: Option<&'a Verdicts>,
@@ -47,6 +49,9 @@ pub struct Report {
     pub coverage: Option<Coverage>,
     /// Rows of the matrix that change against the bundle in force.
     pub matrix: Vec<RowChange>,
+    /// Recorded decisions tried under it, where somebody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
     #[serde(skip)]
     sources: BTreeMap<String, String>,
 }
@@ -111,6 +116,12 @@ impl Report {
         self.steps.push(step);
     }
 
+    /// Adds recorded decisions that were tried under the bundle.
+    pub fn add_replay(&mut self, replay: Replay) {
+        self.add(replay.step());
+        self.replay = Some(replay);
+    }
+
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.steps.iter().flat_map(|step| &step.findings)
     }
@@ -129,6 +140,7 @@ pub fn check(candidate: Candidate<'_>) -> Report {
         tests: Vec::new(),
         coverage: None,
         matrix: Vec::new(),
+        replay: None,
         sources: candidate.sources.clone(),
     };
     let (bundle, parts, tests) = match read(candidate) {
@@ -141,18 +153,44 @@ pub fn check(candidate: Candidate<'_>) -> Report {
     report.bundle = identity(candidate.sources);
     let policies = bundle.policies().num_of_policies() + bundle.obligations().num_of_policies();
     report.add(Step::new("parse", format!("{policies} policies, strictly valid"), Vec::new()));
-    let findings = lint::check(&bundle, &parts.gate);
-    report.add(Step::new("lints", format!("{} rules", lint::LINTS.len()), findings));
-    let seen = run_tests(&mut report, &bundle, &tests);
-    measure(&mut report, &bundle, &seen, &parts.gate, is_project(candidate));
-    compare(&mut report, &bundle, candidate);
-    report.add(proofs(candidate.verdicts, parts.gate.proofs));
+    let of = project::bound(candidate.sources).ok();
+    report.add(lints(&bundle, &parts.gate, of.as_ref()));
+    let seen = run_tests(&mut report, &bundle, &tests, candidate.active.filter(|_| of.is_some()));
+    measure(&mut report, &bundle, &seen, &parts.gate, of.as_ref());
+    compare(&mut report, &bundle, candidate, of.as_ref());
+    let kind = if of.is_some() { Kind::Project } else { Kind::Root };
+    let subject = proofs::Subject { whole: &bundle, kind, verdicts: candidate.verdicts };
+    if of.is_some() {
+        report.add(subject.envelope());
+    }
+    // Whoever wrote a project bundle does not say what it can do without.
+    let demand = if of.is_some() { Demand::Required } else { parts.gate.proofs };
+    report.add(subject.proofs(demand));
     report
 }
 
 /// What came of the tests of a bundle, without any other step.
 pub fn test_results(bundle: &Arc<Bundle>) -> Result<Vec<TestResult>, Vec<Finding>> {
-    Ok(Tests::read(bundle.sources())?.run(bundle, None))
+    Ok(Tests::read(bundle.sources(), None)?.run(bundle, None))
+}
+
+/// The project a bundle is for.
+type Of = (Name, ProjectId);
+
+/// A project bundle answers for its own files, and not for those of the root.
+fn lints(bundle: &Bundle, gate: &Gate, of: Option<&Of>) -> Step {
+    let mut findings = lint::check(bundle, gate);
+    if let Some((project, _)) = of {
+        findings = findings.into_iter().filter_map(|finding| owned(project, finding)).collect();
+    }
+    Step::new("lints", format!("{} rules", lint::LINTS.len()), findings)
+}
+
+/// A finding about the whole, if it is about the project's files or about none.
+fn owned(project: &Name, finding: Finding) -> Option<Finding> {
+    let prefix = project::composed(project, "");
+    let is_own = finding.at.as_ref().is_none_or(|at| at.file.starts_with(&prefix));
+    is_own.then(|| project::own(project, finding))
 }
 
 /// The tests of a bundle, read.
@@ -162,13 +200,18 @@ struct Tests {
 }
 
 impl Tests {
-    fn read(sources: &BTreeMap<String, String>) -> Result<Self, Vec<Finding>> {
+    /// The tests among these files; in those of a project bundle, its project is the real one.
+    fn read(sources: &BTreeMap<String, String>, own: Option<&Of>) -> Result<Self, Vec<Finding>> {
         let mut tests = Self { scenarios: Vec::new(), cedar: Vec::new() };
         let mut findings = Vec::new();
         for (file, text) in sources {
             let wrong = match FileKind::of(file) {
                 Some(FileKind::Scenario) => {
-                    scenario::parse(file, text).map(|read| tests.scenarios.extend(read)).err()
+                    let read = match own.cloned() {
+                        Some(own) => scenario::parse_of_project(file, text, own),
+                        None => scenario::parse(file, text),
+                    };
+                    read.map(|read| tests.scenarios.extend(read)).err()
                 }
                 Some(FileKind::CedarTest) => {
                     cedar_test::parse(file, text).map(|read| tests.cedar.push((file.clone(), read))).err()
@@ -193,17 +236,14 @@ impl Tests {
     }
 }
 
-fn is_project(candidate: Candidate<'_>) -> bool {
-    Header::read(candidate.sources).is_ok_and(|header| header.kind == Kind::Project)
-}
-
 /// Everything that has to be readable; all that is wrong is told at once.
 fn read(candidate: Candidate<'_>) -> Result<(Arc<Bundle>, Parts, Tests), Vec<Finding>> {
     let mut findings = Vec::new();
-    let bundle = match (is_project(candidate), candidate.active) {
-        (false, _) => {
-            Bundle::from_sources(candidate.sources.clone()).map_err(|error| vec![Finding::from(&error)])
-        }
+    let of = Header::read(candidate.sources).ok().filter(|header| header.kind == Kind::Project);
+    let bundle = match (of.is_some(), candidate.active) {
+        (false, _) => Bundle::from_sources(candidate.sources.clone())
+            .map_err(|error| vec![Finding::from(&error)])
+            .and_then(with_envelope),
         (true, Some(root)) => project::compose(root, candidate.sources),
         (true, None) => Err(vec![
             Finding::error("project", "a project bundle is checked together with its root bundle")
@@ -212,7 +252,9 @@ fn read(candidate: Candidate<'_>) -> Result<(Arc<Bundle>, Parts, Tests), Vec<Fin
     };
     let bundle = bundle.map_err(|wrong| findings.extend(wrong)).ok();
     let parts = Parts::read(candidate.sources).map_err(|wrong| findings.extend(wrong)).ok();
-    let tests = Tests::read(candidate.sources).map_err(|wrong| findings.extend(wrong)).ok();
+    let tests = Tests::read(candidate.sources, project::bound(candidate.sources).ok().as_ref())
+        .map_err(|wrong| findings.extend(wrong))
+        .ok();
     match (bundle, parts, tests) {
         (Some(bundle), Some(parts), Some(tests)) if findings.is_empty() => {
             Ok((Arc::new(bundle), parts, tests))
@@ -230,20 +272,57 @@ fn identity(sources: &BTreeMap<String, String>) -> Option<Identity> {
     Some(Identity { name: header.name, version: header.version, digest: Bundle::digest_of(sources).ok()? })
 }
 
-fn run_tests(report: &mut Report, bundle: &Arc<Bundle>, tests: &Tests) -> Seen {
+/// An envelope is the root bundle's to write, and is read when a project needs it: too late to tell its author.
+fn with_envelope(bundle: Bundle) -> Result<Bundle, Vec<Finding>> {
+    if bundle.sources().contains_key(project::ENVELOPE) {
+        project::envelope(&bundle).map_err(|finding| vec![finding])?;
+    }
+    Ok(bundle)
+}
+
+/// Runs the tests of the bundle; those of the root have to pass in the whole as well.
+fn run_tests(report: &mut Report, bundle: &Arc<Bundle>, tests: &Tests, root: Option<&Arc<Bundle>>) -> Seen {
     let mut seen = Seen::default();
     let results = tests.run(bundle, Some(&mut seen));
-    let findings: Vec<Finding> = results.iter().filter_map(TestResult::finding).collect();
-    let summary = format!("{} of {} passed", results.len() - findings.len(), results.len());
+    let mut findings: Vec<Finding> = results.iter().filter_map(TestResult::finding).collect();
+    let mut summary = format!("{} of {} passed", results.len() - findings.len(), results.len());
+    if let Some(root) = root {
+        match Tests::read(root.sources(), None) {
+            Ok(tests) => {
+                let results = tests.run(bundle, None);
+                let broken: Vec<Finding> = results.iter().filter_map(broken_for_root).collect();
+                let passed = results.len() - broken.len();
+                summary += &format!(", and {passed} of {} of the root bundle", results.len());
+                findings.extend(broken);
+            }
+            Err(wrong) => findings.extend(wrong.into_iter().map(|finding| Finding { at: None, ..finding })),
+        }
+    }
     report.add(Step::new("tests", summary, findings));
     report.tests = results;
     seen
 }
 
+/// A test of the root bundle that fails in the whole.
+fn broken_for_root(result: &TestResult) -> Option<Finding> {
+    if result.passed() {
+        return None;
+    }
+    let message = format!("a test of the root bundle fails: {}, {}", result.suite, result.name);
+    Some(Finding::error("test", message).hint("the project changes what the root bundle promises"))
+}
+
 /// A project bundle answers for its own clauses, not for those of the root.
-fn measure(report: &mut Report, bundle: &Bundle, seen: &Seen, gate: &Gate, is_project: bool) {
+fn measure(report: &mut Report, bundle: &Bundle, seen: &Seen, gate: &Gate, of: Option<&Of>) {
     let mut outline = bundle.outline();
-    outline.retain(|policy| !is_project || policy.at.file.starts_with("project."));
+    if let Some((project, _)) = of {
+        let prefix = project::composed(project, "");
+        outline.retain(|policy| policy.at.file.starts_with(&prefix));
+        let places = outline.iter_mut().flat_map(|policy| {
+            std::iter::once(&mut policy.at).chain(policy.clauses.iter_mut().map(|clause| &mut clause.at))
+        });
+        places.for_each(|at| at.file = at.file.replacen(&prefix, "", 1));
+    }
     let coverage = Coverage::measure(&outline, seen, &gate.uncovered);
     let mut findings = coverage.findings();
     if gate.coverage == Demand::Optional {
@@ -256,13 +335,17 @@ fn measure(report: &mut Report, bundle: &Bundle, seen: &Seen, gate: &Gate, is_pr
 }
 
 /// The matrix as reviewed, and as it changes against the bundle in force.
-fn compare(report: &mut Report, bundle: &Arc<Bundle>, candidate: Candidate<'_>) {
+fn compare(report: &mut Report, bundle: &Arc<Bundle>, candidate: Candidate<'_>, of: Option<&Of>) {
+    let matrix = |bundle: &Arc<Bundle>| match of {
+        Some((_, project)) => matrix_within(bundle, *project),
+        None => matrix(bundle),
+    };
     let Ok(rows) = matrix(bundle) else {
         let finding = Finding::error("matrix", "the matrix could not be computed");
         report.add(Step::new("matrix", "not computed", vec![finding]));
         return;
     };
-    report.add(golden(&rows, candidate.sources, is_project(candidate)));
+    report.add(golden(&rows, candidate.sources, of.is_some()));
     let Some(active) = candidate.active else {
         report.add(Step::skipped("difference", "no bundle in force to compare with"));
         return;
@@ -307,44 +390,4 @@ fn golden(rows: &[Row], sources: &BTreeMap<String, String>, is_project: bool) ->
     let hint = "look at the difference; if it is meant, write the matrix anew";
     let findings = findings.into_iter().map(|finding| finding.hint(hint)).collect();
     Step::new("matrix", format!("{} rows are not as reviewed", stale.len()), findings)
-}
-
-/// What a solver's verdicts mean to a bundle that demands proofs or does not. Only a proof is a yes.
-pub fn proofs(verdicts: Option<&Verdicts>, demand: Demand) -> Step {
-    let unproven = |message: String| match demand {
-        Demand::Required => Finding::error("proof", message),
-        Demand::Optional => Finding::warning("proof", message),
-    };
-    let Some(verdicts) = verdicts.filter(|verdicts| !verdicts.checks.is_empty()) else {
-        return match demand {
-            Demand::Optional => Step::skipped("proofs", "not proven: no solver was asked"),
-            Demand::Required => {
-                let finding =
-                    unproven("not proven: the bundle demands proofs, and there are none".to_owned());
-                let finding = finding
-                    .at(Place::start("bundle.toml"))
-                    .hint("install cvc5 and run the check with proofs");
-                Step::new("proofs", "not proven", vec![finding])
-            }
-        };
-    };
-    let mut findings = Vec::new();
-    for check in &verdicts.checks {
-        let finding = match &check.result {
-            Proof::Holds => continue,
-            Proof::Violated => {
-                let told = check.counterexample.as_deref().unwrap_or("the solver gave no example");
-                Finding::error("proof", format!("`{}` does not hold: {told}", check.name))
-            }
-            Proof::NotProven { reason } => unproven(format!("`{}` is not proven: {reason}", check.name)),
-        };
-        findings.push(match &check.test_case {
-            Some(test) => finding.hint(format!("as a test:\n{test}")),
-            None => finding,
-        });
-    }
-    let held = verdicts.checks.len() - findings.len();
-    let solver = &verdicts.solver;
-    let summary = format!("{held} of {} hold, by {} {}", verdicts.checks.len(), solver.name, solver.version);
-    Step::new("proofs", summary, findings)
 }

@@ -10,6 +10,7 @@ mod finding;
 mod markup;
 
 pub mod cedar_test;
+pub mod claim;
 pub mod coverage;
 pub mod difference;
 pub mod file;
@@ -18,6 +19,7 @@ pub mod handbook;
 pub mod lint;
 pub mod parts;
 pub mod project;
+pub mod replay;
 pub mod review;
 pub mod scenario;
 pub mod verdict;

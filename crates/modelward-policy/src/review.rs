@@ -58,6 +58,8 @@ pub struct Reviewed {
 pub enum SignatureError {
     #[error("`{reviewer}` is not among the reviewers the bundle in force lists")]
     Unknown { reviewer: Name },
+    #[error("`{reviewer}` is listed for projects only, and not for this bundle")]
+    Elsewhere { reviewer: Name },
     #[error("`{reviewer}` signs for `{signed}` and is listed in `{listed}`")]
     Role { reviewer: Name, signed: Name, listed: Name },
     #[error("`{reviewer}` wrote the bundle and signs it too")]
@@ -197,6 +199,9 @@ fn check_one<'a>(
     let Some(reviewer) = reviewers.named(&signature.reviewer) else {
         return Err(SignatureError::Unknown { reviewer: name() });
     };
+    if !reviewer.signs(header(candidate)?.project.as_ref()) {
+        return Err(SignatureError::Elsewhere { reviewer: name() });
+    }
     if signature.reviewer == signature.author {
         return Err(SignatureError::Author { reviewer: name() });
     }

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use modelward_decision::bundle::Place;
-use modelward_decision::vocabulary::{Action, DecisionId, GrantId, Name};
+use modelward_decision::vocabulary::{Action, DecisionId, GrantId, Name, ProjectId};
 use modelward_decision::{Change, Decision, Obligation, Outcome, Request, Snapshot, decide};
 use serde::Serialize;
 use smol_str::SmolStr;
@@ -107,7 +107,16 @@ impl TestResult {
 
 /// Reads one file. The first thing that is wrong in it is told with its place.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Scenario>, Finding> {
-    parse::parse(file, text)
+    parse::parse(file, text, None)
+}
+
+/// Reads one file of a project bundle, in which the project of this name is the real one.
+pub fn parse_of_project(
+    file: &str,
+    text: &str,
+    project: (Name, ProjectId),
+) -> Result<Vec<Scenario>, Finding> {
+    parse::parse(file, text, Some(project))
 }
 
 impl Scenario {

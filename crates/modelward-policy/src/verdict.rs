@@ -12,6 +12,12 @@ pub const CHECKS_MAX: usize = 100_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verdicts {
+    /// What was proved: [`subject`](crate::claim::subject) of the bundle, or of the whole that a project bundle makes with its
+    /// root.
+    pub subject: Digest,
+    /// The root bundle a project bundle was proved with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Digest>,
     pub solver: Solver,
     /// In order of name.
     pub checks: Vec<Verdict>,
@@ -28,7 +34,9 @@ pub struct Solver {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verdict {
-    /// What was asked, such as `invariant/export-needs-two-approvals`.
+    /// What was claimed, such as `invariant/live-grant`, as [`crate::claim`] names it.
+    pub claim: String,
+    /// The same for people, with the kinds of requests it was asked about.
     pub name: String,
     /// Digest of the query as the solver read it.
     pub query: Digest,

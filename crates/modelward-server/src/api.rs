@@ -94,6 +94,8 @@ fn handler(method: Method, path: &str) -> MethodRouter<Plane> {
         (Method::Post, "policy/trial/end") => post(all::end_trial),
         (Method::Post, "policy/activate") => post(all::activate),
         (Method::Post, "policy/rollback") => post(all::roll_back),
+        (Method::Post, "policy/suspend") => post(all::suspend),
+        (Method::Post, "policy/replay") => post(all::replay_text),
         (Method::Get, "decisions") => get(all::decisions),
         (Method::Get, "decisions/stream") => get(stream::decisions),
         (Method::Get, "decisions/{decision}") => get(all::decision),

@@ -325,7 +325,7 @@ impl ControlPlane {
         }
         let file = BundleFile::pack(bundle.sources().clone())
             .map_err(|error| Problem::internal("packing a bundle", &error))?;
-        let head = self.policies.put(bundle, file, None, self.now()).await?.head;
+        let head = self.policies.put(file, None, self.now()).await?.head;
         let first = PolicyState::first(head.digest);
         let lines = vec![format!("the first bundle: {} {}", head.name, head.version)];
         let changes = vec![StateChange::Policy(first)];
@@ -333,13 +333,15 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// The state of a past moment, under the bundle that was in force then.
+    /// The state of a past moment, under the bundles that were in force then: one on trial decides for its share, as it did.
     pub(crate) async fn state_at(&self, moment: Moment, at: Timestamp) -> Result<Snapshot, Problem> {
-        let bundle = match self.store.policy(moment).await? {
-            Some(state) => self.policies.bundle(state.active).await?,
-            None => Arc::clone(self.snapshot().bundle()),
+        let (bundle, candidate) = match self.store.policy(moment).await? {
+            Some(state) => self.policies.of(&state).await?,
+            None => (Arc::clone(self.snapshot().bundle()), None),
         };
-        Ok(self.store.restore(Snapshot::empty(bundle), moment, at).await?)
+        let state = self.store.restore(Snapshot::empty(bundle), moment, at).await?;
+        let revision = state.revision();
+        Ok(state.with([Change::Candidate(candidate)]).at_revision(revision))
     }
 
     /// Lets the bootstrap state follow the facts: once two people in two groups hold second factors, it closes for good.

@@ -17,6 +17,7 @@ pub mod wire;
 
 mod app;
 mod caller;
+mod composed;
 mod export;
 mod figures;
 mod http;
@@ -33,6 +34,7 @@ mod words;
 pub use app::{Extra, router};
 pub use control::{ControlPlane, Parts, StartError};
 pub use keeper::{Keeper, KeeperError};
+pub use ops::replay::Wanted;
 pub use problem::Problem;
 pub use secrets::TotpKey;
 pub use settings::Settings;

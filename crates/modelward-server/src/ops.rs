@@ -11,6 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod people;
 pub(crate) mod policy;
+pub(crate) mod projects;
 pub(crate) mod replay;
 pub(crate) mod token;
 

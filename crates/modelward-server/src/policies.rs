@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use modelward_decision::Bundle;
 use modelward_decision::vocabulary::PrincipalRef;
-use modelward_decision::{Bundle, Candidate};
-use modelward_governance::policy::PolicyState;
 use modelward_policy::gate::Report;
+use modelward_policy::parts::Header;
 use modelward_policy::{BundleFile, Signature};
 use modelward_seal::Digest;
 use modelward_store::Store;
@@ -131,26 +131,41 @@ impl Policies {
         Arc::clone(known.entry(bundle.digest()).or_insert(bundle))
     }
 
-    /// The bundles that a state of policy names.
-    pub(crate) async fn of(&self, state: &PolicyState) -> Result<(Arc<Bundle>, Option<Candidate>), Problem> {
-        let active = self.bundle(state.active).await?;
-        let candidate = match state.on_trial {
-            Some(trial) => Some(Candidate { bundle: self.bundle(trial.bundle).await?, reach: trial.reach }),
-            None => None,
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The file of a bundle that was proposed.
+    pub(crate) async fn file(&self, digest: Digest) -> Result<BundleFile, Problem> {
+        Ok(self.kept(digest).await?.file().await?.clone())
+    }
+
+    /// A bundle that is in memory.
+    pub(crate) fn in_memory(&self, digest: Digest) -> Option<Arc<Bundle>> {
+        self.known().get(&digest).cloned()
+    }
+
+    /// A whole that is in memory, by its root and by its other parts in order.
+    pub(crate) fn known_whole(&self, root: Digest, others: &[Digest]) -> Option<Arc<Bundle>> {
+        let is_it = |bundle: &&Arc<Bundle>| {
+            bundle.composition().is_some_and(|composition| {
+                composition.root == root && composition.others().iter().eq(others.iter())
+            })
         };
-        Ok((active, candidate))
+        self.known().values().find(is_it).cloned()
     }
 
     /// Keeps a bundle that is not kept yet, and gives it back as it is kept.
     pub(crate) async fn put(
         &self,
-        bundle: &Bundle,
         file: BundleFile,
         proposed_by: Option<PrincipalRef>,
         proposed_at: Timestamp,
     ) -> Result<Kept, Problem> {
-        let digest = bundle.digest();
-        let (name, version) = (bundle.manifest().name.to_string(), bundle.manifest().version.to_string());
+        let digest = file.digest();
+        let header = Header::read(file.files())
+            .map_err(|finding| Problem::new(ErrorCode::Refused, finding.message))?;
+        let (name, version) = (header.name.to_string(), header.version.to_string());
         let head = BundleHead { digest, name, version, proposed_by, proposed_at };
         self.store.put_bundle(&BundleRow { head, file: text_of(&file)? }).await?;
         self.kept(digest).await

@@ -183,7 +183,9 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/api/v1/policy/trial", Only(A::ActivatePolicy), "TrialRequest", "PolicyChanged"),
     route(Post, "/api/v1/policy/trial/end", Only(A::ActivatePolicy), "-", "PolicyChanged"),
     route(Post, "/api/v1/policy/activate", Only(A::ActivatePolicy), "ActivateRequest", "PolicyChanged"),
-    route(Post, "/api/v1/policy/rollback", Only(A::ActivatePolicy), "ActivateRequest", "PolicyChanged"),
+    route(Post, "/api/v1/policy/rollback", Only(A::ActivatePolicy), "StepRequest", "PolicyChanged"),
+    route(Post, "/api/v1/policy/suspend", Only(A::ActivatePolicy), "StepRequest", "PolicyChanged"),
+    route(Post, "/api/v1/policy/replay", Only(A::ReadDecisions), "ReplayTextRequest", "ReplayReport"),
     // Decisions.
     route(
         Get,

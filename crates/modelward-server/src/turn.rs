@@ -157,7 +157,7 @@ fn recorded(change: &StateChange) -> Vec<Recorded> {
         StateChange::Revoke(id) => vec![Recorded::Revoke(*id)],
         StateChange::Bump(scope) => vec![Recorded::Bump(*scope)],
         StateChange::Bootstrap(state) => vec![Recorded::Bootstrap(*state)],
-        StateChange::Policy(state) => vec![Recorded::Policy(*state)],
+        StateChange::Policy(state) => vec![Recorded::Policy(state.clone())],
         StateChange::Credential(_) => Vec::new(),
         StateChange::DropCredential(person) => vec![Recorded::DropCredential(*person)],
         StateChange::Link(link) => vec![Recorded::Link(link.clone())],

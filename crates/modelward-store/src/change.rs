@@ -107,7 +107,7 @@ impl StateChange {
             Self::Revoke(id) => vec![Recorded::Revoke(*id)],
             Self::Bump(scope) => vec![Recorded::Bump(*scope)],
             Self::Bootstrap(state) => vec![Recorded::Bootstrap(*state)],
-            Self::Policy(state) => vec![Recorded::Policy(*state)],
+            Self::Policy(state) => vec![Recorded::Policy(state.clone())],
             Self::Credential(change) => vec![change.record()],
             Self::DropCredential(person) => vec![Recorded::DropCredential(*person)],
             Self::Link(link) => vec![Recorded::Link(link.clone())],

@@ -41,7 +41,7 @@ pub fn direction(before: Option<&Item>, change: &StateChange) -> Direction {
         StateChange::Put(thing) => Some(Item::Thing(Thing::clone(thing))),
         StateChange::Grant(grant) => Some(Item::Grant(grant.clone())),
         StateChange::Bootstrap(state) => Some(Item::Bootstrap(*state)),
-        StateChange::Policy(state) => Some(Item::Policy(*state)),
+        StateChange::Policy(state) => Some(Item::Policy(state.clone())),
         StateChange::Link(link) => Some(Item::Link(link.clone())),
         StateChange::Issuer(standing) => Some(Item::Issuer(standing.clone())),
         StateChange::Remove(_) | StateChange::Revoke(_) | StateChange::Unlink(_) => None,

@@ -72,6 +72,7 @@ pub(super) const DEFAULT: &[(&str, &str)] = &[
     ("entitlements.toml", include_str!("../../../../policies/entitlements.toml")),
     ("groups.toml", include_str!("../../../../policies/groups.toml")),
     ("guardrails.cedar", include_str!("../../../../policies/guardrails.cedar")),
+    ("invariants/envelope.cedar", include_str!("../../../../policies/invariants/envelope.cedar")),
     ("invariants/grants.cedar", include_str!("../../../../policies/invariants/grants.cedar")),
     ("invariants/guardrails.cedar", include_str!("../../../../policies/invariants/guardrails.cedar")),
     ("matrix.txt", include_str!("../../../../policies/matrix.txt")),

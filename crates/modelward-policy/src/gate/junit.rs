@@ -21,7 +21,7 @@ impl Report {
             let failed = tests.iter().filter(|test| !test.passed()).count();
             text += &suite(name, tests.len(), failed, 0);
             for test in tests {
-                text += &case(&test.name, &test.at.file, test.failure.as_deref());
+                text += &case(&test.name, &test.at.file, test.failure.as_deref(), "");
             }
             text += "  </testsuite>\n";
         }
@@ -40,17 +40,16 @@ impl Report {
                 );
                 continue;
             }
-            let told: Vec<String> = step
-                .findings
-                .iter()
-                .filter(|finding| finding.is_error())
-                .map(|finding| match &finding.at {
+            let told = |errors: bool| -> String {
+                let findings = step.findings.iter().filter(|finding| finding.is_error() == errors);
+                let told = findings.map(|finding| match &finding.at {
                     Some(at) => format!("{at}: {}", finding.message),
                     None => finding.message.clone(),
-                })
-                .collect();
-            let failure = (step.status == Status::Failed).then(|| told.join("\n"));
-            text += &case(step.name, "gate", failure.as_deref());
+                });
+                told.collect::<Vec<_>>().join("\n")
+            };
+            let failure = (step.status == Status::Failed).then(|| told(true));
+            text += &case(step.name, "gate", failure.as_deref(), &told(false));
         }
         text + "  </testsuite>\n"
     }
@@ -63,16 +62,17 @@ fn suite(name: &str, tests: usize, failed: usize, skipped: usize) -> String {
     )
 }
 
-fn case(name: &str, class: &str, failure: Option<&str>) -> String {
+/// One line of a report: `said` is what is told of it whether or not it failed.
+fn case(name: &str, class: &str, failure: Option<&str>, said: &str) -> String {
     let (name, class) = (escape(name), escape(class));
-    match failure {
-        None => format!("    <testcase name=\"{name}\" classname=\"{class}\"/>\n"),
-        Some(failure) => {
-            let first = escape(failure.lines().next().unwrap_or_default());
-            let whole = escape(failure);
-            format!(
-                "    <testcase name=\"{name}\" classname=\"{class}\"><failure message=\"{first}\">{whole}</failure></testcase>\n"
-            )
-        }
+    let failure = failure.map_or_else(String::new, |failure| {
+        let first = escape(failure.lines().next().unwrap_or_default());
+        format!("<failure message=\"{first}\">{}</failure>", escape(failure))
+    });
+    let said =
+        if said.is_empty() { said.to_owned() } else { format!("<system-out>{}</system-out>", escape(said)) };
+    if failure.is_empty() && said.is_empty() {
+        return format!("    <testcase name=\"{name}\" classname=\"{class}\"/>\n");
     }
+    format!("    <testcase name=\"{name}\" classname=\"{class}\">{failure}{said}</testcase>\n")
 }

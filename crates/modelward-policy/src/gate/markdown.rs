@@ -7,6 +7,7 @@ use crate::markup::markdown;
 /// Findings and changed cells shown at most: a comment that nobody reads to the end helps nobody.
 const FINDINGS_MAX: usize = 50;
 const CHANGES_MAX: usize = 60;
+const FLIPS_MAX: usize = 30;
 
 impl Report {
     pub fn to_markdown(&self) -> String {
@@ -24,7 +25,7 @@ impl Report {
             };
             text += &format!("| {} | {result} | {} |\n", step.name, markdown(&step.summary));
         }
-        text + &self.markdown_findings() + &self.markdown_changes()
+        text + &self.markdown_findings() + &self.markdown_changes() + &self.markdown_replay()
     }
 
     fn markdown_findings(&self) -> String {
@@ -40,6 +41,32 @@ impl Report {
         }
         if let Some(left) = all.len().checked_sub(FINDINGS_MAX).filter(|left| *left > 0) {
             text += &format!("- and {left} more\n");
+        }
+        text
+    }
+
+    fn markdown_replay(&self) -> String {
+        let Some(replay) = self.replay.as_ref().filter(|replay| !replay.groups.is_empty()) else {
+            return String::new();
+        };
+        let mut text = String::from(
+            "\n### Recorded decisions that would be others\n\n| decisions | change | action | policy | such as |\n|---|---|---|---|---|\n",
+        );
+        for group in replay.groups.iter().take(FLIPS_MAX) {
+            let policy = group.policy.as_deref().unwrap_or_default();
+            let first = group.examples.first();
+            let first = first.map(|it| format!("{} on {}", it.principal, it.resource)).unwrap_or_default();
+            text += &format!(
+                "| {} | {} | `{}` | {} | {} |\n",
+                group.count,
+                markdown(&group.direction),
+                group.action,
+                markdown(policy),
+                markdown(&first)
+            );
+        }
+        if let Some(left) = replay.groups.len().checked_sub(FLIPS_MAX).filter(|left| *left > 0) {
+            text += &format!("\nand {left} more groups\n");
         }
         text
     }

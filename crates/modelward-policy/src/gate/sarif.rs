@@ -9,7 +9,7 @@ use crate::lint::LINTS;
 use crate::{Finding, Level};
 
 /// Rules that are not lints, with what they are about.
-const RULES: [(&str, &str); 8] = [
+const RULES: [(&str, &str); 10] = [
     ("bundle", "The files are a bundle"),
     ("project", "A project bundle only permits, within its project"),
     ("scenario", "Scenarios are well-formed"),
@@ -18,6 +18,8 @@ const RULES: [(&str, &str); 8] = [
     ("coverage", "Tests see every clause true and false"),
     ("matrix", "The matrix is as reviewed"),
     ("proof", "Invariants are proven"),
+    ("envelope", "A project permits nothing outside of its envelope"),
+    ("replay", "Recorded decisions that would be others"),
 ];
 
 impl Report {

@@ -30,6 +30,9 @@ pub struct Reviewer {
     pub group: Name,
     /// Ed25519 keys in the form `name+keyid+base64`, under the reviewer's name.
     pub keys: Vec<Verifier>,
+    /// The projects whose bundles the reviewer signs. Whoever names none signs every bundle, the root bundle included.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub projects: BTreeSet<Name>,
 }
 
 /// Why some reviewers cannot be told apart.
@@ -71,8 +74,8 @@ impl Reviewers {
 
     /// Whether two of them, one from security, can sign a change whoever wrote it.
     pub fn can_change_guardrails(&self) -> bool {
-        let of_security = self.0.iter().filter(|reviewer| reviewer.is_of_security()).count();
-        of_security >= 1 && self.0.len() >= 2
+        let of_all: Vec<_> = self.0.iter().filter(|reviewer| reviewer.signs(None)).collect();
+        of_all.len() >= 2 && of_all.iter().any(|reviewer| reviewer.is_of_security())
     }
 
     fn check(&self, reviewer: &Reviewer) -> Result<(), ReviewersError> {
@@ -103,6 +106,11 @@ impl Reviewers {
 impl Reviewer {
     pub fn is_of_security(&self) -> bool {
         self.group.as_str() == SECURITY
+    }
+
+    /// Whether the reviewer signs bundles of this project, or the root bundle where it is none.
+    pub fn signs(&self, project: Option<&Name>) -> bool {
+        self.projects.is_empty() || project.is_some_and(|project| self.projects.contains(project))
     }
 }
 

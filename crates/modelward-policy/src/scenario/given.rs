@@ -129,7 +129,7 @@ fn machine(line: &mut Line<'_>, world: &mut World, word: &Word<'_>) -> Result<Ch
 fn project(line: &mut Line<'_>, world: &mut World, word: &Word<'_>) -> Result<Change, Finding> {
     let name = new_name(line, word, |name| world.projects.contains_key(name))?;
     line.end_here()?;
-    let id = ProjectId::from_bits(world.id());
+    let id = world.project_id(&name);
     world.projects.insert(name.clone(), id);
     Ok(Change::Project(Arc::new(Project { id, name })))
 }

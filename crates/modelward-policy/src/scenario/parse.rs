@@ -1,6 +1,6 @@
 //! Lines into scenarios.
 
-use modelward_decision::vocabulary::Action;
+use modelward_decision::vocabulary::{Action, Name, ProjectId};
 use modelward_decision::{Obligation, Outcome, Request};
 use smol_str::SmolStr;
 
@@ -11,12 +11,17 @@ use super::{CASES_MAX, Case, Expected, FILE_BYTES_MAX, GIVEN_MAX, Scenario, give
 use crate::Finding;
 use modelward_decision::bundle::Place;
 
-pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Scenario>, Finding> {
+pub(super) fn parse(
+    file: &str,
+    text: &str,
+    own: Option<(Name, ProjectId)>,
+) -> Result<Vec<Scenario>, Finding> {
     if text.len() > FILE_BYTES_MAX {
         let message = format!("the file is larger than {FILE_BYTES_MAX} bytes");
         return Err(Finding::error("scenario", message).at(Place::start(file)));
     }
-    let shared = Stage { world: World::default(), circumstances: Circumstances::well()? };
+    let world = World::of(own);
+    let shared = Stage { world, circumstances: Circumstances::well()? };
     let mut reader =
         Reader { shared: shared.clone(), own: shared, scenarios: Vec::new(), asked: None, cases: 0 };
     let mut from = 0;

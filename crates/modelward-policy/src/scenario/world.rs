@@ -14,6 +14,8 @@ use crate::Finding;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct World {
+    /// The project whose bundle is tested.
+    own: Option<(Name, ProjectId)>,
     pub(super) changes: Vec<Change>,
     /// People, machines and groups share their names, so that `to NAME` is clear.
     pub(super) grantees: BTreeMap<Name, GranteeRef>,
@@ -33,10 +35,23 @@ pub(super) struct World {
 const FIRST_ID: u128 = 0x1000;
 
 impl World {
+    /// Nothing exists yet; this project will have the id it really has.
+    pub(super) fn of(own: Option<(Name, ProjectId)>) -> Self {
+        Self { own, ..Self::default() }
+    }
+
     /// An id nothing else in the scenario has, whatever its kind.
     pub(super) fn id(&mut self) -> u128 {
         self.last_id += 1;
         FIRST_ID + self.last_id
+    }
+
+    /// The id of a project: its real one where it is the one whose bundle is tested.
+    pub(super) fn project_id(&mut self, name: &Name) -> ProjectId {
+        match &self.own {
+            Some((own, id)) if own == name => *id,
+            _ => ProjectId::from_bits(self.id()),
+        }
     }
 
     pub(super) fn grantee(&self, line: &Line<'_>, word: &Word<'_>) -> Result<GranteeRef, Finding> {

@@ -20,7 +20,8 @@ fn a_file_is_what_was_packed_under_the_digest_decisions_name() {
 #[test]
 fn verdicts_travel_and_take_old_signatures_with_them() {
     let checks = vec![Verdict {
-        name: "invariant/one".to_owned(),
+        claim: "invariant/one".to_owned(),
+        name: "one: in one environment".to_owned(),
         query: Digest::of(b"query"),
         result: Proof::NotProven { reason: "no solver".to_owned() },
         time_ms: 3,
@@ -28,7 +29,8 @@ fn verdicts_travel_and_take_old_signatures_with_them() {
         test_case: None,
     }];
     let solver = Solver { name: "cvc5".to_owned(), version: "1.0.3".to_owned() };
-    let file = packed(sources()).with_verdicts(Verdicts { solver, checks });
+    let file =
+        packed(sources()).with_verdicts(Verdicts { subject: Digest::ZERO, root: None, solver, checks });
     let opened = BundleFile::open(&file.to_bytes().expect("bytes")).expect("the same file");
     assert_eq!(opened.verdicts(), file.verdicts());
     assert!(!opened.verdicts().expect("verdicts").hold(), "not proven is not a yes");

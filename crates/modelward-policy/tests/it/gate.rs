@@ -1,13 +1,14 @@
 //! The gate as a whole: what passes, what fails, and how it is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use expect_test::expect;
-use modelward_policy::gate::{Candidate, Report, Status, Step, check, proofs};
-use modelward_policy::parts::Demand;
+use modelward_decision::bundle::Kind;
+use modelward_policy::claim::{self, Claims};
+use modelward_policy::gate::{Candidate, Report, Status, Step, check};
 use modelward_policy::verdict::{Proof, Solver, Verdict, Verdicts};
-use modelward_policy::{Finding, Level};
+use modelward_policy::{Bundle, Finding, Level};
 use modelward_seal::Digest;
 
 use crate::house::{changed, default_bundle, sources, with};
@@ -155,38 +156,76 @@ fn files_that_are_no_bundle_are_all_named_and_nothing_else_is_tried() {
     assert!(!report.to_junit().contains("<script>"), "names are escaped");
 }
 
-fn verdicts(result: Proof) -> Verdicts {
-    let check = Verdict {
-        name: "invariant/export".to_owned(),
+/// A verdict on every claim of these texts, each with this result.
+fn verdicts(sources: &BTreeMap<String, String>, result: &Proof) -> Verdicts {
+    let whole = Bundle::from_sources(sources.clone()).expect("a bundle");
+    let (claims, nothing) = (Claims::of(&whole, Kind::Root).expect("claims"), BTreeSet::new());
+    let verdict = |claim: &str| Verdict {
+        claim: claim.to_owned(),
+        name: format!("{claim} [everywhere]"),
         query: Digest::of(b"query"),
-        result,
+        result: result.clone(),
         time_ms: 1,
         counterexample: Some("dana may download weights without a grant".to_owned()),
         test_case: Some("when dana downloadWeights fraud/3\nthen deny".to_owned()),
     };
-    Verdicts { solver: Solver { name: "cvc5".to_owned(), version: "1.0.3".to_owned() }, checks: vec![check] }
+    Verdicts {
+        subject: claim::subject(sources).expect("a digest"),
+        root: None,
+        solver: Solver { name: "cvc5".to_owned(), version: "1.0.3".to_owned() },
+        checks: claims.missing(&nothing).into_iter().map(verdict).collect(),
+    }
+}
+
+fn proofs(sources: &BTreeMap<String, String>, verdicts: Option<&Verdicts>) -> Step {
+    let report = check(Candidate { sources, active: None, verdicts });
+    report.steps.into_iter().find(|step| step.name == "proofs").expect("a step")
 }
 
 #[test]
 fn what_is_not_proven_fails_where_proofs_are_demanded() {
-    let step = |verdicts: Option<Verdicts>, demand: Demand| {
-        let step = proofs(verdicts.as_ref(), demand);
-        (step.status, step.summary)
+    let optional = sources();
+    let required = changed("bundle.toml", "proofs = \"optional\"", "proofs = \"required\"");
+    assert_eq!(proofs(&required, None).status, Status::Failed);
+    assert_eq!(proofs(&optional, None).status, Status::Skipped);
+    let unproven = Proof::NotProven { reason: "time ran out".to_owned() };
+    let step = |sources: &BTreeMap<String, String>, result| {
+        proofs(sources, Some(&verdicts(sources, &result))).status
     };
-    let unproven = || verdicts(Proof::NotProven { reason: "time ran out".to_owned() });
-    assert_eq!(step(None, Demand::Required), (Status::Failed, "not proven".to_owned()));
-    assert_eq!(step(None, Demand::Optional).0, Status::Skipped);
-    assert_eq!(step(Some(unproven()), Demand::Required).0, Status::Failed);
-    assert_eq!(
-        step(Some(unproven()), Demand::Optional),
-        (Status::Passed, "0 of 1 hold, by cvc5 1.0.3".to_owned())
-    );
-    assert_eq!(step(Some(verdicts(Proof::Holds)), Demand::Required).0, Status::Passed);
-    assert_eq!(step(Some(verdicts(Proof::Violated)), Demand::Optional).0, Status::Failed, "never a yes");
-    let demanding = changed("bundle.toml", "proofs = \"optional\"", "proofs = \"required\"");
-    let report = check(Candidate { sources: &demanding, active: None, verdicts: None });
-    assert!(!report.passed());
-    assert!(report.findings().any(|finding| finding.message.starts_with("not proven")));
+    assert_eq!(step(&required, unproven.clone()), Status::Failed);
+    assert_eq!(step(&optional, unproven), Status::Passed);
+    assert_eq!(step(&required, Proof::Holds), Status::Passed);
+    assert_eq!(step(&optional, Proof::Violated), Status::Failed, "never a yes");
+}
+
+#[test]
+fn verdicts_answer_the_claims_one_to_one_and_are_about_these_texts() {
+    let required = changed("bundle.toml", "proofs = \"optional\"", "proofs = \"required\"");
+    let all = verdicts(&required, &Proof::Holds);
+    let told = |verdicts: &Verdicts| -> Vec<String> {
+        proofs(&required, Some(verdicts)).findings.into_iter().map(|finding| finding.message).collect()
+    };
+    assert_eq!(told(&all), Vec::<String>::new());
+
+    let mut missing = all.clone();
+    missing.checks.retain(|check| check.claim != "invariant/live-grant");
+    assert_eq!(told(&missing), ["`invariant/live-grant` is not among the verdicts"]);
+
+    let mut unasked = all.clone();
+    unasked.checks[0].claim = "invariant/nobody-wrote-it".to_owned();
+    let told_of = told(&unasked);
+    assert_eq!(told_of.len(), 2, "one is missing, and one nobody claims: {told_of:?}");
+
+    let stale = Verdicts { subject: Digest::of(b"other texts"), ..all.clone() };
+    assert_eq!(told(&stale), ["the verdicts are about other texts than these"]);
+
+    // Proofs rest on what decides; a test more needs no solver.
+    let mut tested = required.clone();
+    tested.insert("tests/more.scenario".to_owned(), "given group nobody\n".to_owned());
+    assert_eq!(proofs(&tested, Some(&all)).status, Status::Passed);
+    let mut edited = required.clone();
+    edited.get_mut("guardrails.cedar").expect("guardrails").push_str("// a remark\n");
+    assert_eq!(proofs(&edited, Some(&all)).status, Status::Failed);
 }
 
 #[test]
@@ -204,7 +243,7 @@ fn steps_made_elsewhere_join_the_report() {
 
 #[test]
 fn a_project_bundle_is_checked_together_with_its_root() {
-    let scope = modelward_decision::vocabulary::ProjectId::from_bits(0x1001);
+    let scope = modelward_decision::vocabulary::ProjectId::from_bits(7);
     let project = BTreeMap::from([
         (
             "bundle.toml".to_owned(),
@@ -229,7 +268,10 @@ fn a_project_bundle_is_checked_together_with_its_root() {
         ),
     ]);
     let with_root = report(&project, None);
-    assert!(with_root.passed(), "{}", with_root.to_text());
+    let failed: Vec<&str> =
+        with_root.steps.iter().filter(|step| step.status == Status::Failed).map(|step| step.name).collect();
+    assert_eq!(failed, ["envelope", "proofs"], "nobody proved anything: {}", with_root.to_text());
+    assert!(with_root.tests.iter().all(modelward_policy::scenario::TestResult::passed));
     let alone = check(Candidate { sources: &project, active: None, verdicts: None });
     assert!(!alone.passed());
 }

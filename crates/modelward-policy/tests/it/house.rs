@@ -1,6 +1,6 @@
 //! What several tests need: the default bundle's texts, changed ones, people with keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use modelward_decision::vocabulary::Name;
@@ -49,7 +49,8 @@ pub(crate) fn key(of: &str) -> SoftwareSigner {
 }
 
 pub(crate) fn reviewer(of: &str, group: &str) -> Reviewer {
-    Reviewer { name: name(of), group: name(group), keys: vec![key(of).verifier().expect("a verifier")] }
+    let keys = vec![key(of).verifier().expect("a verifier")];
+    Reviewer { name: name(of), group: name(group), keys, projects: BTreeSet::new() }
 }
 
 /// Those fixed at `init`: two of the platform, one of security.

@@ -1,13 +1,13 @@
 //! Who has to sign, and what does not count.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use modelward_policy::parts::Reviewers;
+use modelward_policy::parts::{Reviewer, Reviewers};
 use modelward_policy::review::{check_signatures, sign};
 use modelward_policy::{BundleFile, SignatureError};
 use modelward_seal::Digest;
 
-use crate::house::{changed, default_bundle, genesis, key, name, packed, sources, with};
+use crate::house::{changed, default_bundle, genesis, key, name, packed, reviewer, sources, with};
 
 /// A change that guards nobody: the text of a permit.
 fn harmless() -> BTreeMap<String, String> {
@@ -91,7 +91,8 @@ fn a_signature_counts_for_one_bundle_after_one_other_with_one_set_of_verdicts() 
     assert!(matches!(check(&other), Err(SignatureError::Invalid { .. })), "moved to another bundle");
 
     let text = String::from_utf8(file.to_bytes().expect("bytes")).expect("text");
-    let verdicts = r#""verdicts":{"checks":[],"solver":{"name":"none","version":"0"}}}"#;
+    let verdicts = r#""verdicts":{"checks":[],"solver":{"name":"none","version":"0"},"subject":"SUBJECT"}}"#;
+    let verdicts = verdicts.replace("SUBJECT", &Digest::ZERO.to_string());
     let forged = format!("{},{verdicts}", text.strip_suffix('}').expect("an object"));
     let forged = BundleFile::open(forged.as_bytes()).expect("a file with verdicts put in");
     assert!(matches!(check(&forged), Err(SignatureError::Invalid { .. })), "with verdicts nobody saw");
@@ -159,4 +160,56 @@ fn a_project_bundle_needs_two_reviewers_and_the_form_of_one() {
         check(files(wide), "alice", &[ERIN, DANA]),
         Err("`own` is not bound to the project".to_owned())
     );
+}
+
+/// The bundle of one project, which opens predictions in it.
+fn of_payments() -> BTreeMap<String, String> {
+    let scope = modelward_decision::vocabulary::ProjectId::from_bits(7);
+    let manifest = format!(
+        "name = \"payments\"\nversion = \"1\"\nschema_version = 1\nkind = \"project\"\nproject = \"payments\"\nscope = \"{scope}\"\n"
+    );
+    let permit = format!(
+        "@id(\"own\") @title(\"Own\") @owner(\"payments\")\npermit (principal, action == Modelward::Action::\"predict\", \
+         resource in Modelward::Scope::\"{scope}\");\n"
+    );
+    BTreeMap::from([("bundle.toml".to_owned(), manifest), ("own.cedar".to_owned(), permit)])
+}
+
+#[test]
+fn a_project_has_reviewers_of_its_own_and_they_sign_nothing_else() {
+    let delegated = |who: &str, project: &str| Reviewer {
+        projects: BTreeSet::from([name(project)]),
+        ..reviewer(who, "payments")
+    };
+    let everybody = Reviewers::new(vec![
+        reviewer("erin", "platform"),
+        reviewer("sam", "security"),
+        delegated("pia", "payments"),
+        delegated("paul", "payments"),
+        delegated("fred", "fraud"),
+    ])
+    .expect("distinct reviewers");
+    let check = |sources, by: &[&str]| {
+        let roles = ["pia", "paul", "fred"];
+        let group = |who: &str| match who {
+            "sam" => "security",
+            who if roles.contains(&who) => "payments",
+            _ => "platform",
+        };
+        let by: Vec<(&str, &str)> = by.iter().map(|who| (*who, group(who))).collect();
+        let file = signed(packed(sources), "mara", &by);
+        check_signatures(&file, &default_bundle(), &everybody).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(check(of_payments(), &["pia", "paul"]), Ok(()));
+    assert_eq!(check(of_payments(), &["pia", "erin"]), Ok(()), "who signs everything can stand in");
+    assert_eq!(
+        check(of_payments(), &["pia", "fred"]),
+        Err("`fred` is listed for projects only, and not for this bundle".to_owned())
+    );
+    assert_eq!(
+        check(harmless(), &["erin", "pia"]),
+        Err("`pia` is listed for projects only, and not for this bundle".to_owned())
+    );
+    let only_theirs = Reviewers::new(vec![reviewer("sam", "security"), delegated("pia", "payments")]);
+    assert!(!only_theirs.expect("distinct").can_change_guardrails(), "one is left for the root bundle");
 }

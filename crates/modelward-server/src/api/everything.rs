@@ -150,6 +150,8 @@ commands! {
     try_bundle: governing::try_out, edge::BODY_MAX;
     activate: governing::activate, edge::BODY_MAX;
     roll_back: governing::roll_back, edge::BODY_MAX;
+    suspend: governing::suspend, edge::BODY_MAX;
+    replay_text: again::replay_text, edge::BUNDLE_MAX;
     what_can: explain::what_can, edge::BODY_MAX;
 }
 

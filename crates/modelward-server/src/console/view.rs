@@ -684,6 +684,10 @@ pub struct Confirm {
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub active: BundleRow,
+    /// What permits beside it, each for one project.
+    pub projects: Vec<BundleRow>,
+    /// The digest of all of them together, where there are several.
+    pub decides: Option<IdChip>,
     pub on_trial: Option<BundleRow>,
     pub steps: Vec<PolicyStepRow>,
     pub bundles: Vec<BundleRow>,
@@ -696,6 +700,8 @@ pub struct BundleRow {
     pub link: String,
     pub name: String,
     pub version: String,
+    /// The project it is for; absent for a root bundle.
+    pub project: Option<String>,
     /// `active`, `shadow`, …
     pub stage: &'static str,
     pub proposed: When,
@@ -708,12 +714,16 @@ pub struct PolicyStepRow {
     pub active: IdChip,
     /// What was on trial, and how far.
     pub trial: String,
+    /// Bundles of projects beside it.
+    pub projects: String,
 }
 
 #[derive(Debug, Clone)]
 pub struct ReviewerRow {
     pub name: String,
     pub group: String,
+    /// Whose bundles, where not all.
+    pub projects: String,
     pub keys: String,
 }
 

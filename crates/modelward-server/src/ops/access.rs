@@ -9,7 +9,9 @@ use modelward_decision::vocabulary::{
     Action, Ask, Binding, Confidence, CredentialScope, DeviceFacts, EndpointId, Fact, Facts, GranteeRef,
     Name, PrincipalRef, ResourceRef, SessionFacts, Source,
 };
-use modelward_decision::{Citation, Decision, Outcome, Request, Snapshot, explain, may_know_of, search};
+use modelward_decision::{
+    Bundle, Citation, Decision, Outcome, Request, Snapshot, explain, may_know_of, search,
+};
 use modelward_enforcement::Summary;
 use modelward_store::Moment;
 
@@ -235,7 +237,8 @@ pub(crate) async fn can(
             obligations: decision.obligations.iter().map(words::obligation).collect(),
             held_fields: held,
             grant: decision.grant,
-            determining: policy_views(&snapshot, &decision.determining),
+            determining: policy_views(snapshot.bundle_for(principal), &decision.determining),
+            bundle: decision.bundle.to_string(),
             trace,
             decision: id,
             revision: decision.revision,
@@ -278,14 +281,15 @@ fn addressed(sentence: &str, snapshot: &Snapshot, principal: PrincipalRef, own: 
     words.collect::<Vec<_>>().join(" ")
 }
 
-pub(crate) fn policy_views(snapshot: &Snapshot, citations: &[Citation]) -> Vec<PolicyView> {
+pub(crate) fn policy_views(bundle: &Bundle, citations: &[Citation]) -> Vec<PolicyView> {
     citations
         .iter()
         .map(|citation| PolicyView {
             id: citation.policy.to_string(),
             title: citation.title.to_string(),
             owner: citation.owner.to_string(),
-            text: snapshot.bundle().policy_text(&citation.policy),
+            text: bundle.policy_text(&citation.policy),
+            bundle: citation.bundle.map(|bundle| bundle.to_string()),
         })
         .collect()
 }
@@ -336,6 +340,7 @@ fn candidate(
             title: policy.title.to_string(),
             owner: owner(snapshot, &policy.policy),
             text: None,
+            bundle: None,
         },
         effect: if policy.forbids { "forbid" } else { "permit" }.to_owned(),
         grant,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use modelward_decision::vocabulary::{Action, DecisionId, Privilege, ResourceRef};
-use modelward_decision::{Outcome, Request, Snapshot, explain, may_know_of};
+use modelward_decision::{Bundle, Outcome, Request, Snapshot, explain, may_know_of};
 use modelward_enforcement::Summary;
 use modelward_ledger::LedgerReader;
 use modelward_ledger::entry::{Entry, Kind, Verdict as EntryVerdict};
@@ -362,11 +362,15 @@ async fn full(
         Ok((place, outcome_of(&reader, index)?))
     })
     .await?;
+    let bundle = match &request {
+        Some(request) => then.bundle_for(request.principal),
+        None => then.bundle(),
+    };
     Ok(DecisionView {
         phrase: line.action.phrase().to_owned(),
         grant: entry.grant.as_deref().and_then(|text| text.parse().ok()),
         covering: again.map(|decision| decision.covering).unwrap_or_default(),
-        determining: entry.determining.iter().filter(|_| known).map(|id| policy(&present, id)).collect(),
+        determining: entry.determining.iter().filter(|_| known).map(|id| policy(bundle, id)).collect(),
         obligations: obligations(&entry),
         held_fields: held,
         remedies,
@@ -374,6 +378,7 @@ async fn full(
         facts: request.as_ref().map(|it| access::fact_views(&then, it, hidden)).unwrap_or_default(),
         revision: entry.revision.unwrap_or_default(),
         bundle: entry.policy.map(|policy| policy.bundle.to_string()).unwrap_or_default(),
+        bundles: bundles(&entry),
         schema: entry.policy.map(|policy| policy.schema.to_string()).unwrap_or_default(),
         outcome_entry: outcome,
         trace,
@@ -382,8 +387,14 @@ async fn full(
     })
 }
 
-fn policy(snapshot: &Snapshot, id: &str) -> PolicyView {
-    let text = snapshot.bundle().policy_text(id);
+/// The bundles whose policies settled it, as far as its entry names them one by one.
+pub(super) fn bundles(entry: &Entry) -> Vec<String> {
+    let named = entry.details.get("bundles").and_then(serde_json::Value::as_array);
+    named.into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect()
+}
+
+fn policy(bundle: &Bundle, id: &str) -> PolicyView {
+    let text = bundle.policy_text(id);
     let said = |what: &str| {
         let text = text.as_deref()?;
         let (_, rest) = text.split_once(&format!("@{what}(\""))?;
@@ -393,6 +404,7 @@ fn policy(snapshot: &Snapshot, id: &str) -> PolicyView {
         id: id.to_owned(),
         title: said("title").unwrap_or_else(|| id.to_owned()),
         owner: said("owner").unwrap_or_default(),
+        bundle: bundle.origin(id).map(|bundle| bundle.to_string()),
         text,
     }
 }

@@ -6,11 +6,11 @@
 mod compare;
 mod single;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use modelward_decision::vocabulary::{Action, Name, PrincipalRef, ResourceRef};
-use modelward_decision::{Bundle, Reach};
+use modelward_decision::vocabulary::{Action, Name, PrincipalRef, ProjectId, ResourceRef};
+use modelward_decision::{Bundle, Reach, Snapshot};
 use modelward_enforcement::Summary;
 use modelward_governance::policy::{PolicyState, StepError};
 use modelward_policy::difference::render;
@@ -26,13 +26,14 @@ use crate::caller::Caller;
 use crate::control::{Allowed, ControlPlane};
 use crate::judged::passed;
 use crate::names;
+use crate::ops::projects;
 use crate::policies::Kept;
 use crate::problem::{Problem, chain};
 use crate::turn::Changed;
 use crate::wire::{
     ActivateRequest, BundleFileView, BundleLine, BundleSignatureView, BundleStage, BundleText, BundleView,
-    ErrorCode, FileChange, HandbookText, List, PolicyChanged, PolicyStatus, PolicyStepView, ProposeRequest,
-    ReviewerView, SignBundleRequest, TrialRequest, TrialView,
+    ErrorCode, FileChange, HandbookText, List, PolicyChanged, PolicyStatus, PolicyStepView, ProjectStepView,
+    ProposeRequest, ReviewerView, SignBundleRequest, StepRequest, TrialRequest, TrialView,
 };
 
 pub(crate) use self::compare::compare;
@@ -47,9 +48,11 @@ impl From<StepError> for Problem {
     fn from(error: StepError) -> Self {
         match error {
             StepError::Share(_) => Self::malformed(error.to_string()),
-            StepError::InForce(_) | StepError::OtherOnTrial(_) | StepError::NothingOnTrial => {
-                Self::new(ErrorCode::Conflict, error.to_string())
-            }
+            StepError::InForce(_)
+            | StepError::OtherOnTrial(_)
+            | StepError::NothingOnTrial
+            | StepError::NotOfProject(_)
+            | StepError::TooManyProjects => Self::new(ErrorCode::Conflict, error.to_string()),
         }
     }
 }
@@ -62,15 +65,16 @@ impl From<SignatureError> for Problem {
 }
 
 /// What was proposed and what governed, to tell how far a bundle has come.
-struct History {
+pub(super) struct History {
     /// Newest first.
-    steps: Vec<PolicyStep>,
-    state: PolicyState,
-    active: Arc<Bundle>,
+    pub(super) steps: Vec<PolicyStep>,
+    pub(super) state: PolicyState,
+    /// The root bundle.
+    pub(super) active: Arc<Bundle>,
 }
 
 impl History {
-    async fn read(plane: &ControlPlane) -> Result<Self, Problem> {
+    pub(super) async fn read(plane: &ControlPlane) -> Result<Self, Problem> {
         let steps = plane.store.policy_steps(SHOWN).await?;
         let state = state_of(&steps)?;
         let active = plane.policies.bundle(state.active).await?;
@@ -79,7 +83,7 @@ impl History {
 
     /// Whether the bundle was in force at some time.
     fn was_in_force(&self, digest: Digest) -> bool {
-        self.steps.iter().any(|step| step.state.active == digest)
+        self.steps.iter().any(|step| step.state.is_in_force(digest))
     }
 
     /// Only of a bundle that never governed anybody do the signatures say how far it has come.
@@ -87,9 +91,10 @@ impl History {
         let digest = kept.head.digest;
         let trial = self.state.on_trial.filter(|trial| trial.bundle == digest);
         Ok(match trial.map(|trial| trial.reach) {
-            _ if digest == self.state.active => BundleStage::Active,
+            _ if self.state.is_in_force(digest) => BundleStage::Active,
             Some(Reach::Shadow) => BundleStage::Shadow,
             Some(Reach::Canary { .. }) => BundleStage::Canary,
+            None if self.state.projects.values().any(|of| of.bundle == digest) => BundleStage::Suspended,
             None if self.was_in_force(digest) => BundleStage::Superseded,
             None if self.reviewed(kept.file().await?).is_ok() => BundleStage::Reviewed,
             None => BundleStage::Proposed,
@@ -104,7 +109,7 @@ impl History {
 fn state_of(steps: &[PolicyStep]) -> Result<PolicyState, Problem> {
     steps
         .first()
-        .map(|step| step.state)
+        .map(|step| step.state.clone())
         .ok_or_else(|| Problem::new(ErrorCode::Conflict, "no policy bundle is in force yet"))
 }
 
@@ -115,6 +120,7 @@ async fn line(plane: &ControlPlane, history: &History, kept: &Kept) -> Result<Bu
         name: head.name.clone(),
         version: head.version.clone(),
         stage: history.stage(kept).await?,
+        project: projects::named_of(plane, history, kept).await?,
         proposed_by: proposer(plane, kept),
         proposed_at: head.proposed_at,
     })
@@ -145,12 +151,19 @@ pub(crate) async fn state(
             }
             None => None,
         };
+        let mut projects = Vec::new();
+        for of in history.state.projects.values() {
+            projects.push(line(plane, &history, &plane.policies.kept(of.bundle).await?).await?);
+        }
+        let snapshot = plane.snapshot();
         Ok(PolicyStatus {
             active: line(plane, &history, &plane.policies.kept(history.state.active).await?).await?,
+            projects,
+            decides: snapshot.bundle().digest().to_string(),
             on_trial,
-            steps: history.steps.iter().map(step_view).collect(),
+            steps: history.steps.iter().map(|step| step_view(&snapshot, step)).collect(),
             reviewers: reviewer_views(&history.active)?,
-            revision: plane.snapshot().revision(),
+            revision: snapshot.revision(),
         })
     })
     .await
@@ -163,12 +176,25 @@ const fn per_mille(reach: Reach) -> Option<u16> {
     }
 }
 
-fn step_view(step: &PolicyStep) -> PolicyStepView {
+fn step_view(snapshot: &Snapshot, step: &PolicyStep) -> PolicyStepView {
+    let named = |project: ProjectId| {
+        snapshot.project(project).map_or_else(|| project.to_string(), |known| known.name.to_string())
+    };
     PolicyStepView {
         step: step.state.step,
         since: step.since,
         revision: step.revision,
         active: step.state.active.to_string(),
+        projects: step
+            .state
+            .projects
+            .iter()
+            .map(|(project, of)| ProjectStepView {
+                project: named(*project),
+                bundle: of.bundle.to_string(),
+                suspended: of.suspended,
+            })
+            .collect(),
         on_trial: step.state.on_trial.map(|trial| trial.bundle.to_string()),
         per_mille: step.state.on_trial.and_then(|trial| per_mille(trial.reach)),
     }
@@ -181,6 +207,7 @@ fn reviewer_views(active: &Bundle) -> Result<Vec<ReviewerView>, Problem> {
         name: reviewer.name.to_string(),
         group: reviewer.group.to_string(),
         keys: reviewer.keys.iter().map(ToString::to_string).collect(),
+        projects: reviewer.projects.iter().map(ToString::to_string).collect(),
     };
     Ok(reviewers.iter().map(view).collect())
 }
@@ -234,30 +261,32 @@ pub(crate) async fn one(
         let kept = plane.policies.kept(digest).await?;
         let file = kept.file().await?;
         let report = plane.policies.report(&history.active, file).await?;
+        let bundle = line(plane, &history, &kept).await?;
+        let before = projects::before(plane, &history, file).await?;
         Ok(BundleView {
-            bundle: line(plane, &history, &kept).await?,
-            files: file_views(&history.active, file),
+            files: file_views(&before, file),
             signatures: signature_views(file),
-            missing: missing(&history, file),
-            policies: single::lines(&*plane.policies.bundle(digest).await?, &report),
+            missing: missing(&history, bundle.stage, file),
+            policies: single::lines(&*plane.policies.shown(&history.active, &kept).await?, digest, &report),
             matrix: render(&report.matrix).lines().take(ROWS_SHOWN).map(str::to_owned).collect(),
             gate: serde_json::to_value(&*report)
                 .map_err(|error| Problem::internal("writing a report", &error))?,
+            bundle,
         })
     })
     .await
 }
 
 /// Why a bundle cannot come into force as it stands.
-fn missing(history: &History, file: &BundleFile) -> Option<String> {
-    if history.was_in_force(file.digest()) {
+fn missing(history: &History, stage: BundleStage, file: &BundleFile) -> Option<String> {
+    if stage == BundleStage::Active || stage == BundleStage::Superseded {
         return None;
     }
     history.reviewed(file).err().map(|error| error.to_string())
 }
 
-fn file_views(active: &Bundle, file: &BundleFile) -> Vec<BundleFileView> {
-    let (before, after) = (active.sources(), file.files());
+fn file_views(before: &BTreeMap<String, String>, file: &BundleFile) -> Vec<BundleFileView> {
+    let after = file.files();
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     names
         .into_iter()
@@ -344,19 +373,16 @@ pub(crate) async fn propose(
         plane.permit(caller, Action::AuthorPolicy, ResourceRef::Platform, summary, opened).await?;
     pass.carry_out(async {
         let file = opened.map_err(|error| Problem::new(ErrorCode::Refused, chain(&error)))?;
-        let read = file.clone();
-        let bundle = tokio::task::spawn_blocking(move || read.bundle())
-            .await
-            .map_err(|error| Problem::internal("reading a bundle", &error))?
-            .map_err(|error| Problem::new(ErrorCode::Refused, chain(&error)))?;
-        let bundle = plane.policies.keep(Arc::new(bundle));
         let history = History::read(plane).await?;
+        projects::is_known(plane, &file)?;
         passed(&*plane.policies.report(&history.active, &file).await?)?;
+        // As it would decide, with whatever is in force beside it.
+        plane.policies.with(&history.state, file.clone()).await?;
         for signature in file.signatures() {
             check_signature(&file, &history.active, &Reviewers::default(), signature)?;
         }
         let proposer = Some(caller.who.principal());
-        let kept = plane.policies.put(&bundle, file.clone(), proposer, plane.now()).await?;
+        let kept = plane.policies.put(file.clone(), proposer, plane.now()).await?;
         let kept = join(&history, kept, file).await?;
         let BundleHead { digest, name, version, .. } = &kept.head;
         let lines = vec![format!("{name} {version} is {digest}")];
@@ -461,7 +487,9 @@ pub(crate) async fn try_out(
             Reach::Shadow => "it is evaluated beside the bundle in force".to_owned(),
             Reach::Canary { per_mille } => format!("it is in force for {per_mille} principals in a thousand"),
         };
-        forward(plane, caller, "try-bundle", digest, message, |state| state.try_out(digest, reach)).await
+        let history = History::read(plane).await?;
+        let next = history.state.clone().try_out(digest, reach)?;
+        forward(plane, caller, "try-bundle", Step { history, digest, next, message }).await
     })
     .await
 }
@@ -475,8 +503,8 @@ pub(crate) async fn end_trial(
     let ((), pass) = plane.permit(caller, Action::ActivatePolicy, ResourceRef::Platform, summary, ()).await?;
     pass.carry_out(async {
         let state = History::read(plane).await?.state;
-        let next = state.end_trial()?;
         let active = plane.policies.kept(state.active).await?;
+        let next = state.end_trial()?;
         let lines = vec!["nothing is on trial any more".to_owned()];
         note(plane, caller, "end-trial", lines, Some(next)).await?;
         changed(plane, &active, "nothing is on trial any more").await
@@ -495,8 +523,9 @@ pub(crate) async fn activate(
         plane.permit(caller, Action::ActivatePolicy, ResourceRef::Platform, summary, request).await?;
     pass.carry_out(async {
         let digest = digest(&request.bundle)?;
-        let message = "it is in force".to_owned();
-        forward(plane, caller, "activate-bundle", digest, message, |state| state.activate(digest)).await
+        let history = History::read(plane).await?;
+        let (next, message) = projects::activated(plane, &history, digest, request.suspend_projects).await?;
+        forward(plane, caller, "activate-bundle", Step { history, digest, next, message }).await
     })
     .await
 }
@@ -505,7 +534,7 @@ pub(crate) async fn activate(
 pub(crate) async fn roll_back(
     plane: &Arc<ControlPlane>,
     caller: &Caller,
-    request: ActivateRequest,
+    request: StepRequest,
 ) -> Result<Allowed<PolicyChanged>, Problem> {
     let summary = Summary::default().with("bundle", &request.bundle).with("what", "roll-back");
     let (request, pass) =
@@ -518,31 +547,60 @@ pub(crate) async fn roll_back(
                 "only a bundle that was in force before can be gone back to; activate this one instead",
             ));
         }
-        plane.policies.bundle(digest).await?;
+        let (next, message) = projects::rolled_back(plane, &history, digest).await?;
+        plane.policies.of(&next).await?;
         let kept = plane.policies.kept(digest).await?;
-        let next = history.state.roll_back(digest)?;
-        note(plane, caller, "roll-back", vec![format!("back to {digest}")], Some(next)).await?;
-        changed(plane, &kept, "it is in force again").await
+        let lines = vec![format!("back to {digest}"), message.clone()];
+        note(plane, caller, "roll-back", lines, Some(next)).await?;
+        changed(plane, &kept, message).await
     })
     .await
 }
 
-/// A step that needs the signatures, checked against the very bundle that is in force when the step is made.
+/// Takes the bundle of a project out of force. It only narrows, so nobody signs.
+pub(crate) async fn suspend(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    request: StepRequest,
+) -> Result<Allowed<PolicyChanged>, Problem> {
+    let summary = Summary::default().with("bundle", &request.bundle).with("what", "suspend");
+    let (request, pass) =
+        plane.permit(caller, Action::ActivatePolicy, ResourceRef::Platform, summary, request).await?;
+    pass.carry_out(async {
+        let digest = digest(&request.bundle)?;
+        let next = History::read(plane).await?.state.suspend(digest)?;
+        plane.policies.of(&next).await?;
+        let kept = plane.policies.kept(digest).await?;
+        let lines = vec![format!("{digest} is out of force")];
+        note(plane, caller, "suspend-bundle", lines, Some(next)).await?;
+        changed(plane, &kept, "it is out of force, and permits nothing any more").await
+    })
+    .await
+}
+
+/// A step forward, worked out but not made.
+struct Step {
+    history: History,
+    digest: Digest,
+    next: PolicyState,
+    message: String,
+}
+
+/// Makes a step that needs the signatures, checked against the very root bundle that is in force when it is made: a state
+/// that moved meanwhile is refused by its number.
 async fn forward(
     plane: &Arc<ControlPlane>,
     caller: &Caller,
     what: &'static str,
-    digest: Digest,
-    message: String,
-    step: impl FnOnce(PolicyState) -> Result<PolicyState, StepError>,
+    step: Step,
 ) -> Result<PolicyChanged, Problem> {
-    let history = History::read(plane).await?;
-    let next = step(history.state)?;
+    let Step { history, digest, next, message } = step;
     let kept = plane.policies.kept(digest).await?;
     let file = kept.file().await?;
     let reviewed = check_signatures(file, &history.active, &Reviewers::default())?;
-    plane.policies.bundle(digest).await?;
     passed(&*plane.policies.report(&history.active, file).await?)?;
+    // Nothing is committed that could not be brought into force.
+    plane.policies.of(&next).await?;
     let signers: Vec<&str> = reviewed.reviewers().iter().map(Name::as_str).collect();
     let lines = vec![
         format!("{digest} after {}", history.state.active),

@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use modelward_decision::replay::{Batch, Flip, FlipKey, Flips, Item, Recorded, flips};
 use modelward_decision::vocabulary::{Action, DecisionId, ResourceRef};
 use modelward_decision::{Bundle, Obligation, Outcome, Request, Snapshot};
 use modelward_enforcement::Summary;
+use modelward_governance::policy::PolicyState;
 use modelward_ledger::entry::{Entry, Kind};
+use modelward_policy::BundleFile;
 use modelward_seal::Digest;
 use modelward_store::{Moment, StoreError};
 
@@ -15,33 +18,54 @@ use crate::caller::Caller;
 use crate::control::{Allowed, ControlPlane};
 use crate::names;
 use crate::ops::decisions::{blocking, place_of, time_of};
-use crate::problem::Problem;
+use crate::problem::{Problem, chain};
 use crate::wire::{
-    DifferenceView, ErrorCode, FlipGroupView, FlipView, ReplayReport, ReplayRequest, ReplayView,
+    DifferenceView, ErrorCode, FlipGroupView, FlipView, ReplayReport, ReplayRequest, ReplayTextRequest,
+    ReplayView,
 };
 
 /// Entries found and looked at in one go while collecting decisions.
 const PAGE: usize = 1_024;
 const LOOKED: u64 = 16_384;
 
+/// Which recorded decisions are tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// How many at most.
+    pub max: usize,
+    /// None that is older.
+    pub since: Option<Timestamp>,
+    /// None that stands at this place of the ledger or after it.
+    pub before: Option<u64>,
+}
+
 impl ControlPlane {
-    /// The newest decisions that policies settled and whose facts are still there, at most so many, each with the
-    /// revision it was made on: what [`Self::replay_many`] takes.
-    pub async fn recorded_decisions(self: &Arc<Self>, max: usize) -> Result<Vec<(u64, Item)>, Problem> {
+    /// The newest decisions that policies settled and whose facts are still there, each with the revision it was made on,
+    /// for [`Self::replay_many`]; and where older ones begin, if there are any.
+    pub async fn recorded_decisions(
+        self: &Arc<Self>,
+        wanted: Wanted,
+    ) -> Result<(Vec<(u64, Item)>, Option<u64>), Problem> {
         let plane = Arc::clone(self);
         blocking(move || {
             let mut items = Vec::new();
-            let mut before = None;
-            while items.len() < max {
+            let mut before = wanted.before;
+            loop {
                 let page = plane.reader().search(before, PAGE, LOOKED, |_, entry| is_of_policy(entry))?;
-                items.extend(page.found.iter().filter_map(|(_, entry)| item(&plane, entry)));
+                for (index, entry) in &page.found {
+                    if wanted.since.is_some_and(|since| time_of(entry) < since) {
+                        return Ok((items, None));
+                    }
+                    items.extend(item(&plane, entry));
+                    if items.len() >= wanted.max {
+                        return Ok((items, (*index > 0).then_some(*index)));
+                    }
+                }
                 before = page.next_before;
                 if before.is_none() {
-                    break;
+                    return Ok((items, None));
                 }
             }
-            items.truncate(max);
-            Ok(items)
         })
         .await
     }
@@ -154,40 +178,85 @@ pub(crate) async fn replay_bundle(
         plane.permit(caller, Action::ReadDecisions, ResourceRef::Platform, summary, which.to_owned()).await?;
     pass.carry_out(async move {
         let digest = which.parse().map_err(|_| Problem::not_found("bundle", &which))?;
-        if !(1..=ReplayRequest::LAST_MAX).contains(&last) {
-            return Err(Problem::malformed(format!("`last` is 1 to {}", ReplayRequest::LAST_MAX)));
-        }
-        let found = alone(plane, digest, usize::try_from(last).unwrap_or(usize::MAX)).await?;
-        let snapshot = plane.snapshot();
-        let group = |(key, flips): (&FlipKey, &Vec<Flip>)| FlipGroupView {
-            action: key.action.as_str().to_owned(),
-            privilege: key.privilege,
-            direction: serde_json::to_value(key.direction).ok().and_then(|it| it.as_str().map(str::to_owned)),
-            policy: key.policy.as_ref().map(ToString::to_string),
-            count: u64::try_from(flips.len()).unwrap_or(u64::MAX),
-            examples: flips
-                .iter()
-                .take(ReplayReport::EXAMPLES_MAX)
-                .map(|flip| FlipView {
-                    decision: flip.decision,
-                    principal: names::principal_view(&snapshot, flip.principal).name,
-                    resource: snapshot.describe(flip.resource),
-                })
-                .collect(),
-        };
-        Ok(ReplayReport {
-            bundle: digest.to_string(),
-            replayed: found.replayed,
-            flips: found.flips.values().map(|flips| u64::try_from(flips.len()).unwrap_or(u64::MAX)).sum(),
-            groups: found.flips.iter().map(group).collect(),
-        })
+        let wanted = wanted(plane, request)?;
+        let file = plane.policies.file(digest).await?;
+        tried(plane, file, wanted).await
     })
     .await
 }
 
+/// The same under a bundle that nobody proposed.
+pub(crate) async fn replay_text(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    request: ReplayTextRequest,
+) -> Result<Allowed<ReplayReport>, Problem> {
+    let ReplayTextRequest { file, last, days, before } = request;
+    let opened = BundleFile::open(file.as_bytes());
+    let named = opened.as_ref().map_or_else(|_| "unreadable".to_owned(), |file| file.digest().to_string());
+    let last = last.unwrap_or(ReplayRequest::LAST);
+    let summary = Summary::default().with("what", "replay").with("bundle", named).with("last", last);
+    let (opened, pass) =
+        plane.permit(caller, Action::ReadDecisions, ResourceRef::Platform, summary, opened).await?;
+    pass.carry_out(async move {
+        let file = opened.map_err(|error| Problem::new(ErrorCode::Refused, chain(&error)))?;
+        let wanted = wanted(plane, ReplayRequest { last: Some(last), days, before })?;
+        tried(plane, file, wanted).await
+    })
+    .await
+}
+
+fn wanted(plane: &ControlPlane, request: ReplayRequest) -> Result<Wanted, Problem> {
+    let last = request.last.unwrap_or(ReplayRequest::LAST);
+    if !(1..=ReplayRequest::LAST_MAX).contains(&last) {
+        return Err(Problem::malformed(format!("`last` is 1 to {}", ReplayRequest::LAST_MAX)));
+    }
+    let ago = |days: u32| plane.now().checked_sub(SignedDuration::from_hours(24 * i64::from(days)));
+    Ok(Wanted {
+        max: usize::try_from(last).unwrap_or(usize::MAX),
+        // What is longer ago than time itself leaves nothing out.
+        since: request.days.map(|days| ago(days).unwrap_or(Timestamp::MIN)),
+        before: request.before,
+    })
+}
+
+/// Tries decisions under what would decide with this bundle in force.
+async fn tried(plane: &Arc<ControlPlane>, file: BundleFile, wanted: Wanted) -> Result<ReplayReport, Problem> {
+    let digest = file.digest();
+    let (found, next) = alone(plane, file, wanted).await?;
+    let snapshot = plane.snapshot();
+    let group = |(key, flips): (&FlipKey, &Vec<Flip>)| FlipGroupView {
+        action: key.action.as_str().to_owned(),
+        privilege: key.privilege,
+        direction: serde_json::to_value(key.direction).ok().and_then(|it| it.as_str().map(str::to_owned)),
+        policy: key.policy.as_ref().map(ToString::to_string),
+        count: u64::try_from(flips.len()).unwrap_or(u64::MAX),
+        examples: flips
+            .iter()
+            .take(ReplayReport::EXAMPLES_MAX)
+            .map(|flip| FlipView {
+                decision: flip.decision,
+                principal: names::principal_view(&snapshot, flip.principal).name,
+                resource: snapshot.describe(flip.resource),
+            })
+            .collect(),
+    };
+    Ok(ReplayReport {
+        bundle: digest.to_string(),
+        replayed: found.replayed,
+        flips: found.flips.values().map(|flips| u64::try_from(flips.len()).unwrap_or(u64::MAX)).sum(),
+        groups: found.flips.iter().map(group).collect(),
+        next,
+    })
+}
+
 /// One replay at a time, since it takes every core; and it counts as running until it is done, even where nobody waits
 /// for it any more.
-async fn alone(plane: &Arc<ControlPlane>, bundle: Digest, last: usize) -> Result<Flips, Problem> {
+async fn alone(
+    plane: &Arc<ControlPlane>,
+    file: BundleFile,
+    wanted: Wanted,
+) -> Result<(Flips, Option<u64>), Problem> {
     let Ok(turn) = Arc::clone(&plane.replaying).try_acquire_owned() else {
         return Err(Problem::new(ErrorCode::Conflict, "another replay is running")
             .hint("try again when it is done, in a few seconds"));
@@ -195,9 +264,11 @@ async fn alone(plane: &Arc<ControlPlane>, bundle: Digest, last: usize) -> Result
     let plane = Arc::clone(plane);
     let work = async move {
         let _turn = turn;
-        let candidate = plane.policies.bundle(bundle).await?;
-        let items = plane.recorded_decisions(last).await?;
-        plane.replay_many(candidate, items, |_| ()).await
+        let state = plane.store.policy(Moment::Now).await?;
+        let state = state.unwrap_or_else(|| PolicyState::first(plane.snapshot().bundle().digest()));
+        let candidate = plane.policies.with(&state, file).await?;
+        let (items, next) = plane.recorded_decisions(wanted).await?;
+        Ok((plane.replay_many(candidate, items, |_| ()).await?, next))
     };
     tokio::spawn(work).await.map_err(|error| Problem::internal("replaying decisions", &error))?
 }
@@ -239,7 +310,7 @@ async fn again(plane: &Arc<ControlPlane>, id: DecisionId, entry: &Entry) -> Resu
     if check == "credential" {
         return Err(gone("the credential counted no more, so nothing was decided"));
     }
-    let bundle = plane.policies.bundle(policy.bundle).await?;
+    let bundle = plane.policies.recorded(policy.bundle, revision).await?;
     let moment = Moment::Revision(revision);
     let then = plane.store.restore(Snapshot::empty(bundle), moment, time_of(entry)).await?;
     let decided = modelward_decision::decide(&then, &request, id);

@@ -96,6 +96,8 @@ pub struct CanAnswer {
     pub grant: Option<GrantId>,
     /// Only for whoever may know: `explainOthers`, or the question is about oneself.
     pub determining: Vec<PolicyView>,
+    /// The bundle that decides for this principal at that moment: the one in force, or one on trial for a share.
+    pub bundle: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceView>,
     /// The decision about the asking itself.

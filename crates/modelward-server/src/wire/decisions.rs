@@ -57,6 +57,9 @@ pub struct DecisionView {
     pub facts: Vec<FactView>,
     pub revision: u64,
     pub bundle: String,
+    /// The bundles its determining policies stand in, where that one was put together from several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bundles: Vec<String>,
     pub schema: String,
     /// What happened after it was allowed, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +88,9 @@ pub struct PolicyView {
     /// Its text, where the reader may see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The bundle it stands in, where the bundle of the decision was put together from several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

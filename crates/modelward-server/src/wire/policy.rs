@@ -20,6 +20,8 @@ pub enum BundleStage {
     Canary,
     /// In force.
     Active,
+    /// The bundle of a project that was taken out of force.
+    Suspended,
     /// Was in force before.
     Superseded,
 }
@@ -31,6 +33,9 @@ pub struct BundleLine {
     pub name: String,
     pub version: String,
     pub stage: BundleStage,
+    /// The project it is for; absent for a root bundle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
     /// Who proposed it; absent for the one that came with the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposed_by: Option<String>,
@@ -41,7 +46,13 @@ pub struct BundleLine {
 /// What governs now, and how it came to that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PolicyStatus {
+    /// The root bundle.
     pub active: BundleLine,
+    /// The bundles of projects that permit beside it, and those that were suspended.
+    #[serde(default)]
+    pub projects: Vec<BundleLine>,
+    /// What decides: the digest of all of them together, which decisions name.
+    pub decides: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_trial: Option<TrialView>,
     /// Newest first.
@@ -66,10 +77,21 @@ pub struct PolicyStepView {
     pub since: Timestamp,
     pub revision: u64,
     pub active: String,
+    #[serde(default)]
+    pub projects: Vec<ProjectStepView>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_trial: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_mille: Option<u16>,
+}
+
+/// The bundle of a project at one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProjectStepView {
+    pub project: String,
+    pub bundle: String,
+    #[serde(default)]
+    pub suspended: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -78,6 +100,9 @@ pub struct ReviewerView {
     pub group: String,
     /// `name+keyid+base64` of Ed25519 keys.
     pub keys: Vec<String>,
+    /// The projects whose bundles the reviewer signs; who names none signs every bundle.
+    #[serde(default)]
+    pub projects: Vec<String>,
 }
 
 /// One bundle in full, compared with what is in force.
@@ -156,10 +181,21 @@ pub struct TrialRequest {
     pub per_mille: Option<u16>,
 }
 
-/// Brings a bundle into force, or goes back to one that was.
+/// Brings a bundle into force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActivateRequest {
+    pub bundle: String,
+    /// Of a root bundle: takes the bundles of projects out of force that have no proof about it. Without it the step is
+    /// refused where there are any.
+    #[serde(default)]
+    pub suspend_projects: bool,
+}
+
+/// Goes back to a bundle that was in force, or takes one of a project out of force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepRequest {
     pub bundle: String,
 }
 
@@ -193,11 +229,31 @@ pub struct HandbookText {
 pub struct ReplayRequest {
     /// How many of the newest decisions; 10 000 unless told, 100 000 at most.
     pub last: Option<u64>,
+    /// No older than so many days.
+    pub days: Option<u32>,
+    /// Goes on where a report ended, by its `next`.
+    pub before: Option<u64>,
+}
+
+/// Tries recorded decisions under a bundle that nobody proposed. Nothing of it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayTextRequest {
+    /// The file's text: canonical JSON of format `modelward-bundle/1`.
+    pub file: String,
+    #[serde(default)]
+    pub last: Option<u64>,
+    #[serde(default)]
+    pub days: Option<u32>,
+    #[serde(default)]
+    pub before: Option<u64>,
 }
 
 impl ReplayRequest {
     pub const LAST: u64 = 10_000;
     pub const LAST_MAX: u64 = 100_000;
+    /// How far back a change of policy is tried, unless told otherwise.
+    pub const DAYS: u32 = 30;
 }
 
 /// What would have been decided otherwise.
@@ -207,6 +263,9 @@ pub struct ReplayReport {
     pub replayed: u64,
     pub flips: u64,
     pub groups: Vec<FlipGroupView>,
+    /// Where older decisions begin; absent where none are left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
 }
 
 impl ReplayReport {

@@ -50,8 +50,8 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         "CanRequest" => Some(json!({ "principal": "dana", "action": "predict", "resource": "fraud" })),
         "WhatCanRequest" => Some(json!({ "principal": "dana" })),
         "WhoCanRequest" => Some(json!({ "action": "predict", "resource": "fraud" })),
-        "ProposeRequest" => Some(json!({ "file": "{}" })),
-        "TrialRequest" | "ActivateRequest" => Some(json!({ "bundle": "sha256:0" })),
+        "ProposeRequest" | "ReplayTextRequest" => Some(json!({ "file": "{}" })),
+        "TrialRequest" | "ActivateRequest" | "StepRequest" => Some(json!({ "bundle": "sha256:0" })),
         "SignBundleRequest" => Some(json!({
             "author": "dana", "previous": "sha256:0", "reviewer": "ben", "role": "security", "signature": "AA==",
         })),

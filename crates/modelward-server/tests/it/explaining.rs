@@ -1,6 +1,8 @@
 //! What would be enough, who may, what one may, and decisions made again.
 
 use jiff::SignedDuration;
+use modelward_policy::BundleFile;
+use modelward_server::Wanted;
 use serde_json::{Value, json};
 
 use crate::house::{House, Session, declaration};
@@ -199,6 +201,11 @@ async fn a_decision_is_made_again_after_everything_it_rested_on_has_changed() {
     assert!(erased.text.contains("its facts were erased"), "{}", erased.text);
 }
 
+/// The newest decisions, however old.
+const fn wanted(max: usize) -> Wanted {
+    Wanted { max, since: None, before: None }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recorded_decisions_are_tried_under_another_bundle() {
     let house = House::new().await;
@@ -210,9 +217,9 @@ async fn recorded_decisions_are_tried_under_another_bundle() {
         house.get("/api/v1/models/fraud", &femi).await.ok();
     }
     house.post("/api/v1/people/femi", &dana, json!({ "active": false })).await.ok();
-    let items = house.plane.recorded_decisions(1_000).await.unwrap();
+    let items = house.plane.recorded_decisions(wanted(1_000)).await.unwrap().0;
     assert!(items.len() > 5, "{}", items.len());
-    assert_eq!(house.plane.recorded_decisions(2).await.unwrap().len(), 2);
+    assert_eq!(house.plane.recorded_decisions(wanted(2)).await.unwrap().0.len(), 2);
 
     let active = house.plane.snapshot().bundle().clone();
     let same = house.plane.replay_many(active.clone(), items.clone(), |_| ()).await.unwrap();
@@ -226,9 +233,32 @@ async fn recorded_decisions_are_tried_under_another_bundle() {
     let forbid = "@id(\"no-cards\") @title(\"t\") @owner(\"o\") @reason(\"r\") @remedy(\"administrator\")
          forbid (principal, action == Modelward::Action::\"readCard\", resource);";
     sources.insert("site.cedar".to_owned(), forbid.to_owned());
+    let file = BundleFile::pack(sources.clone()).unwrap();
     let stricter = std::sync::Arc::new(modelward_decision::Bundle::from_sources(sources).unwrap());
     let found = house.plane.replay_many(stricter, items, |_| ()).await.unwrap();
     let (key, flips) = found.flips.iter().next().unwrap();
     assert_eq!((found.flips.len(), flips.len(), key.policy.as_deref()), (1, 3, Some("no-cards")));
     assert_eq!(key.direction, modelward_decision::replay::Direction::Stricter);
+
+    // The same over the wire, for a bundle that nobody proposed, page by page.
+    let text = String::from_utf8(file.to_bytes().unwrap()).unwrap();
+    let (mut before, mut pages, mut replayed, mut flips) = (None, 0, 0, 0);
+    loop {
+        let body = json!({ "file": text, "last": 3, "days": 30, "before": before });
+        let page = house.post("/api/v1/policy/replay", &dana, body).await.ok();
+        pages += 1;
+        replayed += page["replayed"].as_u64().unwrap();
+        flips += page["flips"].as_u64().unwrap();
+        before = page["next"].as_u64();
+        if before.is_none() {
+            break;
+        }
+    }
+    assert!(pages > 2 && replayed > 5, "{replayed} decisions on {pages} pages");
+    assert_eq!(flips, 3);
+    let ilse = house.invited(&dana, "ilse").await;
+    let refused = house.post("/api/v1/policy/replay", &ilse, json!({ "file": text })).await;
+    assert_eq!(refused.status, 403, "it takes the right to read decisions: {}", refused.text);
+    let broken = house.post("/api/v1/policy/replay", &dana, json!({ "file": "{}" })).await;
+    assert_eq!(broken.code(), "refused", "{}", broken.text);
 }

@@ -17,4 +17,5 @@ mod first_day;
 mod fixtures;
 mod house;
 mod policy;
+mod projects;
 mod tokens;

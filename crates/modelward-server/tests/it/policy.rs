@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use modelward_decision::Bundle;
 use modelward_decision::vocabulary::Name;
 use modelward_policy::BundleFile;
+use modelward_policy::claim;
 use modelward_policy::review::sign;
 use modelward_policy::verdict::{Proof, Solver, Verdict, Verdicts};
 use modelward_seal::Digest;
@@ -13,8 +14,10 @@ use serde_json::{Value, json};
 
 use crate::house::{House, Session};
 
-const REVIEWERS: [(&str, &str, u8); 3] =
-    [("dana", "platform", 1), ("ben", "platform", 2), ("eve", "security", 3)];
+const REVIEWERS: [(&str, &str, u8); 4] =
+    [("dana", "platform", 1), ("ben", "platform", 2), ("eve", "security", 3), ("pia", "risk", 4)];
+/// Whoever signs bundles of one project alone.
+const DELEGATED: [(&str, &str); 1] = [("pia", "risk")];
 
 fn signer(name: &str) -> (Name, SoftwareSigner) {
     let (name, group, seed) = REVIEWERS.into_iter().find(|(known, ..)| *known == name).unwrap();
@@ -25,12 +28,16 @@ fn reviewers() -> String {
     let mut text = String::new();
     for (name, group, _) in REVIEWERS {
         let key = signer(name).1.verifier().unwrap();
-        text += &format!("[[reviewer]]\nname = \"{name}\"\ngroup = \"{group}\"\nkeys = [\"{key}\"]\n\n");
+        text += &format!("[[reviewer]]\nname = \"{name}\"\ngroup = \"{group}\"\nkeys = [\"{key}\"]\n");
+        if let Some((_, project)) = DELEGATED.into_iter().find(|(who, _)| *who == name) {
+            text += &format!("projects = [\"{project}\"]\n");
+        }
+        text.push('\n');
     }
     text
 }
 
-fn sources() -> BTreeMap<String, String> {
+pub(crate) fn sources() -> BTreeMap<String, String> {
     let mut sources = Bundle::default_bundle().unwrap().sources().clone();
     sources.insert("reviewers.toml".to_owned(), reviewers());
     sources
@@ -58,12 +65,12 @@ unless { context.environment == "production" };
 }
 
 /// A bundle's manifest that demands neither coverage nor proofs.
-fn gateless(manifest: &str) -> String {
+pub(crate) fn gateless(manifest: &str) -> String {
     let head = manifest.split("[gate]").next().unwrap_or_default();
     format!("{head}[gate]\ncoverage = \"optional\"\nproofs = \"optional\"\n")
 }
 
-fn signature(file: &BundleFile, previous: &str, author: &str, reviewer: &str) -> Value {
+pub(crate) fn signature(file: &BundleFile, previous: &str, author: &str, reviewer: &str) -> Value {
     let (role, signer) = signer(reviewer);
     let previous: Digest = previous.parse().unwrap();
     let names = [author, reviewer].map(|name| Name::new(name).unwrap());
@@ -71,16 +78,22 @@ fn signature(file: &BundleFile, previous: &str, author: &str, reviewer: &str) ->
     serde_json::to_value(signature).unwrap()
 }
 
-struct Office {
-    house: House,
-    dana: Session,
-    ben: Session,
-    before: String,
+pub(crate) struct Office {
+    pub(crate) house: House,
+    pub(crate) dana: Session,
+    pub(crate) ben: Session,
+    /// The root bundle it began with.
+    pub(crate) before: String,
 }
 
 impl Office {
     async fn open() -> Self {
-        let house = House::under(Bundle::from_sources(sources()).unwrap()).await;
+        Self::under(Bundle::from_sources(sources()).unwrap()).await
+    }
+
+    /// An office that begins with this bundle.
+    pub(crate) async fn under(bundle: Bundle) -> Self {
+        let house = House::under(bundle).await;
         let dana = house.first().await;
         house.furnish(&dana).await;
         let ben = house.invited(&dana, "ben").await;
@@ -96,21 +109,21 @@ impl Office {
         Self { house, dana, ben, before }
     }
 
-    async fn post(&self, by: &Session, path: &str, body: Value) -> crate::house::Answer {
+    pub(crate) async fn post(&self, by: &Session, path: &str, body: Value) -> crate::house::Answer {
         self.house.post(&format!("/api/v1/policy/{path}"), by, body).await
     }
 
-    async fn propose(&self, file: &BundleFile) -> crate::house::Answer {
+    pub(crate) async fn propose(&self, file: &BundleFile) -> crate::house::Answer {
         let text = String::from_utf8(file.to_bytes().unwrap()).unwrap();
         self.post(&self.dana, "bundles", json!({ "file": text })).await
     }
 
-    async fn active(&self) -> String {
+    pub(crate) async fn active(&self) -> String {
         let state = self.house.get("/api/v1/policy", &self.dana).await.ok();
         state["active"]["digest"].as_str().unwrap().to_owned()
     }
 
-    async fn stage(&self, file: &BundleFile) -> String {
+    pub(crate) async fn stage(&self, file: &BundleFile) -> String {
         let path = format!("/api/v1/policy/bundles/{}", file.digest());
         let view = self.house.get(&path, &self.dana).await.ok();
         view["bundle"]["stage"].as_str().unwrap().to_owned()
@@ -210,7 +223,8 @@ async fn a_bundle_that_fails_the_gate_or_is_no_bundle_is_not_kept() {
 
 fn proved(result: Proof) -> BundleFile {
     let check = Verdict {
-        name: "invariant/nothing".to_owned(),
+        claim: "invariant/live-grant".to_owned(),
+        name: "live-grant: one of many".to_owned(),
         query: Digest::ZERO,
         result,
         time_ms: 1,
@@ -218,7 +232,8 @@ fn proved(result: Proof) -> BundleFile {
         test_case: None,
     };
     let solver = Solver { name: "cvc5".to_owned(), version: "1".to_owned() };
-    stricter().with_verdicts(Verdicts { solver, checks: vec![check] })
+    let subject = claim::subject(stricter().files()).unwrap();
+    stricter().with_verdicts(Verdicts { subject, root: None, solver, checks: vec![check] })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

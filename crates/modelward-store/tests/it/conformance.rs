@@ -321,11 +321,11 @@ async fn from_any_revision_to_any_later_one(place: &Place) {
     let renamed = Model { name: name("fraud-2"), quarantined: true, ..model() };
     let policy = PolicyState::first(Digest::of(b"first"));
     let steps: [Vec<StateChange>; 8] = [
-        vec![StateChange::Policy(policy)],
+        vec![StateChange::Policy(policy.clone())],
         vec![give(grant(90)), give(grant(91))],
         vec![put(Thing::Model(renamed)), StateChange::Revoke(grant_id(90))],
         vec![StateChange::Remove(Removed::Endpoint(id(70)))],
-        vec![StateChange::Policy(policy.activate(Digest::of(b"next")).unwrap())],
+        vec![StateChange::Policy(policy.activate(Digest::of(b"next"), &BTreeSet::new()).unwrap())],
         vec![put(Thing::Person(person(9, "nina"))), give(grant(92))],
         vec![put(Thing::Endpoint(endpoint())), put(Thing::Model(model()))],
         vec![StateChange::Revoke(grant_id(91)), StateChange::Revoke(grant_id(92))],
@@ -592,26 +592,26 @@ async fn the_policy_moves_step_by_step_once_the_ledger_has_it(place: &Place) {
     let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
     let first = PolicyState::first(old);
     assert_eq!(store.policy(Moment::Now).await.unwrap(), None);
-    store.commit(commit(NEXT, [StateChange::Policy(first)])).await.unwrap();
+    store.commit(commit(NEXT, [StateChange::Policy(first.clone())])).await.unwrap();
     assert_eq!(store.policy(Moment::Now).await.unwrap(), None, "the ledger has not got it yet");
     let ledgered = store.ledgered(event(NEXT), 1, after(1)).await.unwrap();
-    assert_eq!(ledgered.policy, Some(first));
+    assert_eq!(ledgered.policy, Some(first.clone()));
 
-    let shadow = first.try_out(new, Reach::Shadow).unwrap();
-    store.commit(commit(NEXT + 1, [StateChange::Policy(shadow)])).await.unwrap();
+    let shadow = first.clone().try_out(new, Reach::Shadow).unwrap();
+    store.commit(commit(NEXT + 1, [StateChange::Policy(shadow.clone())])).await.unwrap();
     // Somebody else started from the same state.
-    let other = first.activate(new).unwrap();
+    let other = first.clone().activate(new, &BTreeSet::new()).unwrap();
     let refused = store.commit(commit(NEXT + 2, [StateChange::Policy(other)])).await;
     assert!(matches!(refused, Err(CommitError::PolicyMoved)), "{refused:?}");
     store.ledgered(event(NEXT + 1), 2, after(2)).await.unwrap();
-    let active = shadow.activate(new).unwrap();
-    store.commit(commit(NEXT + 2, [StateChange::Policy(active)])).await.unwrap();
+    let active = shadow.clone().activate(new, &BTreeSet::new()).unwrap();
+    store.commit(commit(NEXT + 2, [StateChange::Policy(active.clone())])).await.unwrap();
     let last = store.ledgered(event(NEXT + 2), 3, after(3)).await.unwrap();
 
     let again = place.open().await;
-    assert_eq!(again.policy(Moment::Now).await.unwrap(), Some(active));
-    assert_eq!(again.policy(Moment::At(after(2))).await.unwrap(), Some(shadow));
-    assert_eq!(again.policy(Moment::Revision(last.revision - 1)).await.unwrap(), Some(shadow));
+    assert_eq!(again.policy(Moment::Now).await.unwrap(), Some(active.clone()));
+    assert_eq!(again.policy(Moment::At(after(2))).await.unwrap(), Some(shadow.clone()));
+    assert_eq!(again.policy(Moment::Revision(last.revision - 1)).await.unwrap(), Some(shadow.clone()));
     let steps: Vec<_> =
         again.policy_steps(10).await.unwrap().into_iter().map(|step| (step.state, step.since)).collect();
     assert_eq!(steps, [(active, after(3)), (shadow, after(2)), (first, after(1))]);

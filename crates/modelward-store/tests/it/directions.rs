@@ -1,5 +1,6 @@
 //! Which way each change goes, as a table that is read like one.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use expect_test::expect;
@@ -61,7 +62,7 @@ fn every_change_has_a_direction() {
     t.row("bootstrap: closed", Some(Item::Bootstrap(open)), &StateChange::Bootstrap(closed));
 
     let policy = PolicyState::first(Digest::of(b"old"));
-    let next = policy.activate(Digest::of(b"new")).unwrap();
+    let next = policy.clone().activate(Digest::of(b"new"), &BTreeSet::new()).unwrap();
     t.row("policy: another bundle", Some(Item::Policy(policy)), &StateChange::Policy(next));
 
     let identity = Identity { issuer: "https://id.example.org".to_owned(), subject: "dana".to_owned() };

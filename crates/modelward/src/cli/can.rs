@@ -95,6 +95,7 @@ pub(super) fn run(context: &Context, args: Args) -> Outcome {
         ),
     )?;
     view::fact(terminal, "outcome", &answer.outcome)?;
+    view::fact(terminal, "bundle", &answer.bundle)?;
     if let Some(grant) = answer.grant {
         view::fact(terminal, "grant", &grant.to_string())?;
     }

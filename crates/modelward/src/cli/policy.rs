@@ -3,8 +3,10 @@
 mod life;
 mod local;
 mod proofs;
+mod replay;
 mod review;
 mod single;
+mod whole;
 
 use std::path::{Path, PathBuf};
 
@@ -26,12 +28,14 @@ pub(super) enum Command {
     Propose(life::ProposeArgs),
     Log(life::LogArgs),
     Show(life::ShowArgs),
-    Replay(life::ReplayArgs),
+    Replay(replay::ReplayArgs),
     Try(life::TryArgs),
     EndTrial(life::EndTrialArgs),
-    Activate(life::StepArgs),
+    Activate(life::ActivateArgs),
     /// Go back to a bundle that was in force before
     Rollback(life::StepArgs),
+    /// Take a project's bundle out of force at once
+    Suspend(life::StepArgs),
 }
 
 pub(super) fn run(context: &Context, command: Command) -> Outcome {
@@ -46,11 +50,12 @@ pub(super) fn run(context: &Context, command: Command) -> Outcome {
         Command::Propose(args) => life::propose(context, &args),
         Command::Log(args) => life::log(context, &args),
         Command::Show(args) => life::show(context, &args),
-        Command::Replay(args) => life::replay(context, &args),
+        Command::Replay(args) => replay::replay(context, &args),
         Command::Try(args) => life::try_out(context, &args),
         Command::EndTrial(args) => life::end_trial(context, &args),
         Command::Activate(args) => life::activate(context, &args),
         Command::Rollback(args) => life::roll_back(context, &args),
+        Command::Suspend(args) => life::suspend(context, &args),
     }
 }
 

@@ -11,8 +11,8 @@ use modelward_seal::Digest;
 use modelward_seal::note::{KeyName, Signer as _, SoftwareSigner};
 use modelward_seal::source::Ids;
 use modelward_server::wire::{
-    ActivateRequest, BundleText, BundleView, DecisionLine, DecisionView, Page, PolicyChanged, PolicyStatus,
-    ProposeRequest,
+    BundleText, BundleView, DecisionLine, DecisionView, Page, PolicyChanged, PolicyStatus, ProposeRequest,
+    StepRequest,
 };
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -186,7 +186,7 @@ async fn propose(ada: &Actor, file: &BundleFile) -> Result<PolicyChanged, Failur
 }
 
 async fn activate(ada: &Actor, step: &str, digest: &str) -> Result<PolicyChanged, ClientError> {
-    let request = ActivateRequest { bundle: digest.to_owned() };
+    let request = StepRequest { bundle: digest.to_owned() };
     ada.client.post(&format!("/api/v1/policy/{step}"), &request).await
 }
 
@@ -198,6 +198,7 @@ fn stage(changed: &PolicyChanged) -> String {
         Stage::Shadow => "in the shadow",
         Stage::Canary => "a canary",
         Stage::Active => "in force",
+        Stage::Suspended => "suspended",
         Stage::Superseded => "superseded",
     }
     .to_owned()

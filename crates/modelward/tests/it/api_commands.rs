@@ -23,11 +23,11 @@ fn dana() -> Value {
     json!({ "kind": "person", "id": PERSON, "name": "dana", "display_name": "Dana Osei" })
 }
 
-fn logged_in() -> Value {
+pub(crate) fn logged_in() -> Value {
     json!({ "session_secret": SECRET, "session": session(), "person": dana() })
 }
 
-fn sign_in(stage: &Stage, server: &Server) {
+pub(crate) fn sign_in(stage: &Stage, server: &Server) {
     let said = stage.run_with(
         &["login", "dana", "--server", &server.url, "--password-stdin", "--totp", "123456"],
         "correct horse battery\n",

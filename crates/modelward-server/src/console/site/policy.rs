@@ -17,7 +17,7 @@ use crate::ops::policy;
 use crate::problem::Problem;
 use crate::wire::{
     ActivateRequest, BundleFileView, BundleLine, BundleStage, BundleView, FileChange, PolicyStepView,
-    TrialRequest,
+    ProjectStepView, StepRequest, TrialRequest,
 };
 
 pub(super) use self::difference::show as show_difference;
@@ -29,6 +29,8 @@ pub(super) async fn show(site: &Site) -> Result<Response, Problem> {
     let bundles = policy::list(&site.plane, &site.caller).await?.into_part()?;
     let view = view::Policy {
         active: row(site, &status.active),
+        projects: status.projects.iter().map(|line| row(site, line)).collect(),
+        decides: (status.decides != status.active.digest).then(|| IdChip::new(status.decides.clone())),
         on_trial: status.on_trial.as_ref().map(|trial| row(site, &trial.bundle)),
         steps: status.steps.iter().map(|step| step_row(site, step)).collect(),
         bundles: bundles.items.iter().map(|line| row(site, line)).collect(),
@@ -38,6 +40,7 @@ pub(super) async fn show(site: &Site) -> Result<Response, Problem> {
             .map(|it| view::ReviewerRow {
                 name: it.name.clone(),
                 group: it.group.clone(),
+                projects: it.projects.join(", "),
                 keys: it.keys.join(" "),
             })
             .collect(),
@@ -51,6 +54,7 @@ fn row(site: &Site, line: &BundleLine) -> view::BundleRow {
         link: format!("/policy/{}", line.digest),
         name: line.name.clone(),
         version: line.version.clone(),
+        project: line.project.clone(),
         stage: word(line.stage),
         proposed: When::distance(line.proposed_at, site.now),
         by: line.proposed_by.clone().unwrap_or_else(|| "the program".to_owned()),
@@ -64,6 +68,7 @@ const fn word(stage: BundleStage) -> &'static str {
         BundleStage::Shadow => "shadow",
         BundleStage::Canary => "canary",
         BundleStage::Active => "in force",
+        BundleStage::Suspended => "suspended",
         BundleStage::Superseded => "superseded",
     }
 }
@@ -77,8 +82,14 @@ fn step_row(site: &Site, step: &PolicyStepView) -> view::PolicyStepRow {
     view::PolicyStepRow {
         since: When::new(step.since, site.now),
         active: IdChip::new(step.active.clone()),
+        projects: step.projects.iter().map(step_project).collect::<Vec<_>>().join(", "),
         trial,
     }
+}
+
+fn step_project(it: &ProjectStepView) -> String {
+    let suspended = if it.suspended { ", suspended" } else { "" };
+    format!("{} {}{suspended}", it.project, IdChip::new(it.bundle.clone()).short)
 }
 
 pub(super) async fn show_bundle(site: &Site, digest: &str) -> Result<Response, Problem> {
@@ -170,7 +181,11 @@ fn moves(site: &Site, bundle: &BundleView) -> Vec<view::BundleMove> {
     let activate = one("activate", "Activate", true, false);
     let end = one("end", "End the trial", false, false);
     match (bundle.bundle.stage, &bundle.missing) {
+        (BundleStage::Active, _) if bundle.bundle.project.is_some() => {
+            vec![one("suspend", "Suspend", true, false)]
+        }
         (BundleStage::Active, _) | (BundleStage::Proposed, _) | (_, Some(_)) => Vec::new(),
+        (BundleStage::Suspended, None) => vec![activate],
         (BundleStage::Reviewed, None) => vec![shadow, canary, activate],
         (BundleStage::Shadow, None) => vec![canary, activate, end],
         (BundleStage::Canary, None) => vec![canary, activate, end],
@@ -206,12 +221,17 @@ pub(super) async fn do_move(site: &Site, digest: &str) -> Result<Response, Probl
         ("end", _) => {
             policy::end_trial(plane, caller).await?.into_part()?;
         }
-        ("activate" | "rollback", None) => return confirm(site, digest, &form.what).await,
+        ("activate" | "rollback" | "suspend", None) => return confirm(site, digest, &form.what).await,
         ("activate", Some(_)) => {
-            policy::activate(plane, caller, ActivateRequest { bundle }).await?.into_part()?;
+            // A step that would let projects' bundles fall is refused here; the command line has the switch for it.
+            let request = ActivateRequest { bundle, suspend_projects: false };
+            policy::activate(plane, caller, request).await?.into_part()?;
         }
         ("rollback", Some(_)) => {
-            policy::roll_back(plane, caller, ActivateRequest { bundle }).await?.into_part()?;
+            policy::roll_back(plane, caller, StepRequest { bundle }).await?.into_part()?;
+        }
+        ("suspend", Some(_)) => {
+            policy::suspend(plane, caller, StepRequest { bundle }).await?.into_part()?;
         }
         _ => return Err(Problem::malformed("no such step")),
     }
@@ -222,8 +242,12 @@ pub(super) async fn do_move(site: &Site, digest: &str) -> Result<Response, Probl
 async fn confirm(site: &Site, digest: &str, what: &str) -> Result<Response, Problem> {
     let bundle = policy::one(&site.plane, &site.caller, digest).await?.into_part()?;
     let name = format!("{} {}", bundle.bundle.name, bundle.bundle.version);
-    let (headline, verb) = match what {
-        "activate" => (format!("Bring {name} into force for everybody?"), "Activate"),
+    let (headline, verb) = match (what, &bundle.bundle.project) {
+        ("suspend", _) => (format!("Take {name} out of force?"), "Suspend"),
+        ("activate", Some(project)) => {
+            (format!("Bring {name} into force for the project {project}?"), "Activate")
+        }
+        ("activate", None) => (format!("Bring {name} into force for everybody?"), "Activate"),
         _ => (format!("Go back to {name}?"), "Go back"),
     };
     let view = view::Confirm {

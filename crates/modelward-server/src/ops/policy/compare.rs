@@ -1,15 +1,17 @@
 //! Any two bundles beside each other: files that differ, and cells of the permission matrix.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use modelward_decision::matrix::matrix;
-use modelward_decision::vocabulary::{Action, NameError, ResourceRef};
+use modelward_decision::matrix::{matrix, matrix_within};
+use modelward_decision::vocabulary::{Action, NameError, ProjectId, ResourceRef};
 use modelward_decision::{Bundle, Outcome};
 use modelward_enforcement::Summary;
 use modelward_policy::difference::{CellChange, RowChange, difference};
 
 use super::{History, digest, file_views, line};
 use crate::caller::Caller;
+use crate::composed::project_of;
 use crate::control::{Allowed, ControlPlane};
 use crate::problem::Problem;
 use crate::wire::{BundleDifference, DifferenceQuery, Leaning, MatrixChange};
@@ -27,12 +29,20 @@ pub(crate) async fn compare(
         plane.permit(caller, Action::ReadConfiguration, ResourceRef::Platform, summary, ()).await?;
     pass.carry_out(async {
         let history = History::read(plane).await?;
-        let from = from.map_or(Ok(history.state.active), digest)?;
-        let (from, to) = (plane.policies.kept(from).await?, plane.policies.kept(digest(to)?).await?);
-        let before = plane.policies.bundle(from.head.digest).await?;
-        let after = plane.policies.bundle(to.head.digest).await?;
-        let files = file_views(&before, to.file().await?);
-        let changes = changes(before, after).await?;
+        let to = plane.policies.kept(digest(to)?).await?;
+        let project = project_of(to.file().await?)?;
+        // A project's bundle takes the place of the one the project has.
+        let present = project.and_then(|project| history.state.projects.get(&project));
+        let present = present.map_or(history.state.active, |of| of.bundle);
+        let from = plane.policies.kept(from.map_or(Ok(present), digest)?).await?;
+        let before = plane.policies.shown(&history.active, &from).await?;
+        let after = plane.policies.shown(&history.active, &to).await?;
+        // The files of a project are no change of those of a root bundle.
+        let files = match (project, project_of(from.file().await?)?) {
+            (Some(_), None) => file_views(&BTreeMap::new(), to.file().await?),
+            _ => file_views(from.file().await?.files(), to.file().await?),
+        };
+        let changes = changes(before, after, project).await?;
         let count = |leaning| {
             let count = changes.iter().filter(|change| change.leaning == leaning).count();
             u64::try_from(count).unwrap_or(u64::MAX)
@@ -51,7 +61,15 @@ pub(crate) async fn compare(
 }
 
 /// Two matrices take their time.
-async fn changes(before: Arc<Bundle>, after: Arc<Bundle>) -> Result<Vec<MatrixChange>, Problem> {
+async fn changes(
+    before: Arc<Bundle>,
+    after: Arc<Bundle>,
+    project: Option<ProjectId>,
+) -> Result<Vec<MatrixChange>, Problem> {
+    let matrix = move |bundle: &Arc<Bundle>| match project {
+        Some(project) => matrix_within(bundle, project),
+        None => matrix(bundle),
+    };
     let work = move || Ok::<_, NameError>(difference(&matrix(&before)?, &matrix(&after)?));
     let rows = tokio::task::spawn_blocking(work)
         .await

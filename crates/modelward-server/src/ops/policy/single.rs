@@ -27,10 +27,13 @@ use crate::wire::{
 /// Newest entries of the ledger looked at for what a policy settled.
 const LOOKED_MAX: u64 = 20_000;
 
-/// The policies of a bundle, each with how much of it tests have seen.
-pub(super) fn lines(bundle: &Bundle, report: &Report) -> Vec<PolicyLine> {
+/// The policies of a bundle, each with how much of it tests have seen. Of a project bundle its own are told, and not those
+/// of the root bundle it was put together with.
+pub(super) fn lines(bundle: &Bundle, digest: Digest, report: &Report) -> Vec<PolicyLine> {
     let covered = coverage(report);
-    bundle.outline().iter().map(|it| policy_line(it, covered.get(it.id.as_str()).copied())).collect()
+    let own = |id: &str| bundle.origin(id).is_none_or(|origin| origin == digest);
+    let outline = bundle.outline().into_iter().filter(|it| own(&it.id));
+    outline.map(|it| policy_line(&it, covered.get(it.id.as_str()).copied())).collect()
 }
 
 fn coverage(report: &Report) -> BTreeMap<&str, &PolicyCoverage> {
@@ -54,7 +57,7 @@ fn policy_line(outline: &PolicyOutline, covered: Option<&PolicyCoverage>) -> Pol
         title: outline.title.to_string(),
         owner: outline.owner.to_string(),
         effect,
-        at: place(&outline.at),
+        at: place(covered.map_or(&outline.at, |policy| &policy.at)),
         halves: number(halves),
         seen: number(seen),
     }
@@ -86,7 +89,7 @@ pub(crate) async fn policy(
         let digest = digest(which)?;
         let history = History::read(plane).await?;
         let kept = plane.policies.kept(digest).await?;
-        let bundle = plane.policies.bundle(digest).await?;
+        let bundle = plane.policies.shown(&history.active, &kept).await?;
         let outline = outline(&bundle, policy)?;
         let report = plane.policies.report(&history.active, kept.file().await?).await?;
         let covered = coverage(&report).get(policy).copied();
@@ -95,7 +98,7 @@ pub(crate) async fn policy(
             policy: policy_line(&outline, covered),
             reason: outline.reason.to_string(),
             text: bundle.policy_text(policy).unwrap_or_default(),
-            clauses: clauses(&bundle, covered),
+            clauses: clauses(kept.file().await?.files(), covered),
         })
     })
     .await
@@ -106,9 +109,9 @@ fn outline(bundle: &Bundle, policy: &str) -> Result<PolicyOutline, Problem> {
     found.ok_or_else(|| Problem::not_found("policy", policy))
 }
 
-fn clauses(bundle: &Bundle, covered: Option<&PolicyCoverage>) -> Vec<ClauseCoverageView> {
+fn clauses(files: &BTreeMap<String, String>, covered: Option<&PolicyCoverage>) -> Vec<ClauseCoverageView> {
     let Some(covered) = covered else { return Vec::new() };
-    let excuses = Parts::read(bundle.sources()).map(|parts| parts.gate.uncovered).unwrap_or_default();
+    let excuses = Parts::read(files).map(|parts| parts.gate.uncovered).unwrap_or_default();
     let view = |(clause, number): (&ClauseCoverage, usize)| {
         let excuse = |value| {
             let fits = |it: &&Uncovered| {
@@ -145,7 +148,8 @@ pub(crate) async fn effects(
     let ((), pass) = plane.permit(caller, Action::ReadDecisions, ResourceRef::Platform, summary, ()).await?;
     pass.carry_out(async {
         let digest = digest(which)?;
-        outline(&*plane.policies.bundle(digest).await?, policy)?;
+        let (history, kept) = (History::read(plane).await?, plane.policies.kept(digest).await?);
+        outline(&*plane.policies.shown(&history.active, &kept).await?, policy)?;
         let (plane, policy) = (Arc::clone(plane), policy.to_owned());
         blocking(move || looked_up(&plane, digest, policy)).await
     })
@@ -182,8 +186,10 @@ fn looked_up(plane: &ControlPlane, bundle: Digest, policy: String) -> Result<Pol
     })
 }
 
+/// Of a decision under several bundles, its entry names those that settled it one by one.
 fn settles(entry: &Entry, bundle: Digest, policy: &str) -> bool {
     entry.kind == Kind::Decision
-        && entry.policy.is_some_and(|it| it.bundle == bundle)
+        && (entry.policy.is_some_and(|it| it.bundle == bundle)
+            || decisions::bundles(entry).contains(&bundle.to_string()))
         && entry.determining.iter().any(|id| id == policy)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use modelward_server::wire::{
     ActivateRequest, BundleLine, BundleStage, BundleView, FileChange, List, PolicyChanged, PolicyStatus,
-    ProposeRequest, ReplayReport, ReplayRequest, TrialRequest,
+    ProjectStepView, ProposeRequest, StepRequest, TrialRequest,
 };
 
 use super::super::api::{Server, wait};
@@ -45,18 +45,6 @@ pub(in crate::cli) struct ShowArgs {
     server: Server,
 }
 
-/// Try recorded decisions under a proposed bundle: what would have been decided otherwise, for whom
-#[derive(Debug, clap::Args)]
-pub(in crate::cli) struct ReplayArgs {
-    /// The bundle, `sha256:…`
-    bundle: String,
-    /// How many of the newest decisions
-    #[arg(long, default_value_t = ReplayRequest::LAST, value_name = "COUNT")]
-    last: u64,
-    #[command(flatten)]
-    server: Server,
-}
-
 /// Evaluate a reviewed bundle beside the one in force, or let it govern a share of principals
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct TryArgs {
@@ -77,6 +65,20 @@ pub(in crate::cli) struct EndTrialArgs {
 }
 
 /// Bring a reviewed bundle into force
+///
+/// A project's bundle stays in force only as long as its proof is about the root bundle: a root bundle that changes what
+/// the proof rests on is refused as long as it would let such a bundle fall.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct ActivateArgs {
+    /// The bundle, `sha256:…`
+    bundle: String,
+    /// Take out of force whatever projects' bundles have no proof about this root bundle
+    #[arg(long)]
+    suspend_projects: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct StepArgs {
     /// The bundle, `sha256:…`
@@ -105,17 +107,23 @@ pub(super) fn end_trial(context: &Context, args: &EndTrialArgs) -> Outcome {
     changed(context, &wait(async { Ok(client.act("/api/v1/policy/trial/end").await?) })?)
 }
 
-pub(super) fn activate(context: &Context, args: &StepArgs) -> Outcome {
-    step(context, args, "/api/v1/policy/activate")
+pub(super) fn activate(context: &Context, args: &ActivateArgs) -> Outcome {
+    let client = args.server.signed_in(context)?;
+    let request = ActivateRequest { bundle: args.bundle.clone(), suspend_projects: args.suspend_projects };
+    changed(context, &wait(async { Ok(client.post("/api/v1/policy/activate", &request).await?) })?)
 }
 
 pub(super) fn roll_back(context: &Context, args: &StepArgs) -> Outcome {
     step(context, args, "/api/v1/policy/rollback")
 }
 
+pub(super) fn suspend(context: &Context, args: &StepArgs) -> Outcome {
+    step(context, args, "/api/v1/policy/suspend")
+}
+
 fn step(context: &Context, args: &StepArgs, path: &str) -> Outcome {
     let client = args.server.signed_in(context)?;
-    let request = ActivateRequest { bundle: args.bundle.clone() };
+    let request = StepRequest { bundle: args.bundle.clone() };
     changed(context, &wait(async { Ok(client.post(path, &request).await?) })?)
 }
 
@@ -142,7 +150,7 @@ pub(super) fn log(context: &Context, args: &LogArgs) -> Outcome {
         terminal.value(&serde_json::json!({ "steps": policy.steps, "bundles": bundles.items }))?;
         return Ok(Exit::Ok);
     }
-    let mut steps = Table::new(["since", "in force", "on trial"]);
+    let mut steps = Table::new(["since", "in force", "of projects", "on trial"]);
     for step in &policy.steps {
         let trial = match (&step.on_trial, step.per_mille) {
             (None, _) => String::new(),
@@ -152,6 +160,7 @@ pub(super) fn log(context: &Context, args: &LogArgs) -> Outcome {
         steps.styled([
             (time::shown(step.since), Some(Style::Faint)),
             (short(&step.active), None),
+            (step.projects.iter().map(of_project).collect::<Vec<_>>().join(" "), None),
             (trial, None),
         ]);
     }
@@ -186,35 +195,9 @@ pub(super) fn show(context: &Context, args: &ShowArgs) -> Outcome {
     full(terminal, &bundle)
 }
 
-pub(super) fn replay(context: &Context, args: &ReplayArgs) -> Outcome {
-    let client = args.server.signed_in(context)?;
-    let path = format!("/api/v1/policy/bundles/{}/replay", escape(&args.bundle));
-    let request = ReplayRequest { last: Some(args.last) };
-    let report: ReplayReport = wait(async { Ok(client.post(&path, &request).await?) })?;
-    let terminal = &context.terminal;
-    if terminal.json() {
-        terminal.value(&report)?;
-        return Ok(Exit::Ok);
-    }
-    let mut table = Table::new(["decisions", "direction", "action", "policy", "such as"]);
-    for group in &report.groups {
-        let example = group.examples.first();
-        let example = example.map(|it| format!("{} on {}, {}", it.principal, it.resource, it.decision));
-        table.styled([
-            (group.count.to_string(), None),
-            (group.direction.clone().unwrap_or_default(), Some(Style::Warn)),
-            (group.action.clone(), None),
-            (group.policy.clone().unwrap_or_default(), None),
-            (example.unwrap_or_default(), Some(Style::Faint)),
-        ]);
-    }
-    table.print(terminal)?;
-    terminal.note(&format!("{} of {} decisions would be others", report.flips, report.replayed));
-    Ok(Exit::Ok)
-}
-
 fn overview(terminal: &Terminal, policy: &PolicyStatus) -> Outcome {
     let mut shown = vec![policy.active.clone()];
+    shown.extend(policy.projects.iter().cloned());
     shown.extend(policy.on_trial.iter().map(|trial| trial.bundle.clone()));
     lines(terminal, &shown)?;
     terminal.line("")?;
@@ -222,11 +205,12 @@ fn overview(terminal: &Terminal, policy: &PolicyStatus) -> Outcome {
         terminal.note("the bundle in force lists no reviewers, so no other bundle can follow it");
         return Ok(Exit::Ok);
     }
-    let mut reviewers = Table::new(["reviewer", "signs for", "keys"]);
+    let mut reviewers = Table::new(["reviewer", "signs for", "bundles", "keys"]);
     for reviewer in &policy.reviewers {
         reviewers.styled([
             (reviewer.name.clone(), None),
             (reviewer.group.clone(), None),
+            (of_projects(&reviewer.projects), None),
             (reviewer.keys.join(" "), Some(Style::Faint)),
         ]);
     }
@@ -255,17 +239,18 @@ fn full(terminal: &Terminal, bundle: &BundleView) -> Outcome {
 }
 
 pub(super) fn lines(terminal: &Terminal, bundles: &[BundleLine]) -> Outcome {
-    let mut table = Table::new(["bundle", "name", "version", "stage", "proposed", "by"]);
+    let mut table = Table::new(["bundle", "name", "version", "of", "stage", "proposed", "by"]);
     for bundle in bundles {
         let style = match bundle.stage {
             BundleStage::Active => Style::Good,
-            BundleStage::Shadow | BundleStage::Canary => Style::Warn,
+            BundleStage::Shadow | BundleStage::Canary | BundleStage::Suspended => Style::Warn,
             BundleStage::Proposed | BundleStage::Reviewed | BundleStage::Superseded => Style::Faint,
         };
         table.styled([
             (bundle.digest.clone(), None),
             (bundle.name.clone(), None),
             (bundle.version.clone(), None),
+            (bundle.project.as_ref().map_or_else(|| "root".to_owned(), |it| format!("project {it}")), None),
             (word(bundle.stage).to_owned(), Some(style)),
             (time::shown(bundle.proposed_at), Some(Style::Faint)),
             (bundle.proposed_by.clone().unwrap_or_else(|| "the program".to_owned()), None),
@@ -291,8 +276,19 @@ const fn word(stage: BundleStage) -> &'static str {
         BundleStage::Shadow => "shadow",
         BundleStage::Canary => "canary",
         BundleStage::Active => "active",
+        BundleStage::Suspended => "suspended",
         BundleStage::Superseded => "superseded",
     }
+}
+
+/// Whose bundles a reviewer signs.
+fn of_projects(projects: &[String]) -> String {
+    if projects.is_empty() { "every bundle".to_owned() } else { format!("of {}", projects.join(", ")) }
+}
+
+fn of_project(it: &ProjectStepView) -> String {
+    let suspended = if it.suspended { ", suspended" } else { "" };
+    format!("{} {}{suspended}", it.project, short(&it.bundle))
 }
 
 /// A digest as people tell it from others on a screen.

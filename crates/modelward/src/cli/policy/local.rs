@@ -3,15 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use modelward_decision::matrix::matrix;
+use modelward_decision::matrix::{matrix, matrix_within};
 use modelward_policy::gate::{self, Candidate, Report};
 use modelward_policy::handbook::{self, Material};
 use modelward_policy::parts::Reviewers;
 use modelward_policy::verdict::Proof;
-use modelward_policy::{Bundle, BundleFile, Finding, check_signatures, difference};
+use modelward_policy::{Bundle, check_signatures, difference, project};
 
 use super::super::Context;
-use super::{proofs, read_bundle, write};
+use super::super::api::Server;
+use super::replay::Replayed;
+use super::whole::{Read, Root, root_at};
+use super::{proofs, write};
 use crate::exit::{Exit, Failure, Outcome};
 
 /// Check a bundle by everything a change of policy has to pass
@@ -25,9 +28,15 @@ pub(in crate::cli) struct CheckArgs {
     /// The bundle in force, to compare with
     #[arg(long, value_name = "BUNDLE")]
     active: Option<PathBuf>,
+    #[command(flatten)]
+    root: Root,
     /// Leave out what takes a solver
     #[arg(long)]
     no_proofs: bool,
+    #[command(flatten)]
+    replay: Replayed,
+    #[command(flatten)]
+    server: Server,
     /// Write the findings as SARIF 2.1.0, for code scanning
     #[arg(long, value_name = "FILE")]
     sarif: Option<PathBuf>,
@@ -45,6 +54,8 @@ pub(in crate::cli) struct BuildArgs {
     /// The folder
     #[arg(default_value = "policies")]
     folder: PathBuf,
+    #[command(flatten)]
+    root: Root,
     /// Where to write the file
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
@@ -58,9 +69,11 @@ pub(in crate::cli) struct BuildArgs {
 pub(in crate::cli) struct VerifyArgs {
     /// The file
     bundle: PathBuf,
-    /// The bundle it follows: its reviewers are those who count
-    #[arg(long, value_name = "BUNDLE")]
+    /// The bundle it follows: its reviewers are those who count; for a project bundle that is `--root`
+    #[arg(long, value_name = "BUNDLE", conflicts_with = "root")]
     previous: Option<PathBuf>,
+    #[command(flatten)]
+    root: Root,
 }
 
 /// Compare two bundles: the rows of the permission matrix that change
@@ -68,6 +81,8 @@ pub(in crate::cli) struct VerifyArgs {
 pub(in crate::cli) struct DiffArgs {
     before: PathBuf,
     after: PathBuf,
+    #[command(flatten)]
+    root: Root,
 }
 
 /// Write the handbook: who may do what, why not, and how to ask for more
@@ -82,29 +97,34 @@ pub(in crate::cli) struct HandbookArgs {
     /// Where to write it [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-}
-
-fn bundle_at(path: &Path) -> Result<(BundleFile, Arc<Bundle>), Failure> {
-    let file = read_bundle(path)?;
-    let bundle = Bundle::from_sources(file.files().clone())
-        .map_err(|error| Failure::new(Exit::Failure, Finding::from(&error).render(file.files())))?;
-    Ok((file, Arc::new(bundle)))
+    #[command(flatten)]
+    root: Root,
 }
 
 pub(super) fn check(context: &Context, args: &CheckArgs) -> Outcome {
-    let file = read_bundle(&args.bundle)?;
-    let active = args.active.as_deref().map(bundle_at).transpose()?.map(|(_, bundle)| bundle);
+    let read = args.root.read(&args.bundle)?;
+    let active = match (&read.root, &args.active) {
+        (Some(root), None) => Some(Arc::clone(root)),
+        (Some(_), Some(_)) => {
+            return Err(Failure::new(Exit::Usage, "a project bundle is compared with its root bundle alone")
+                .hint("name that one with `--root`, and leave `--active` out"));
+        }
+        (None, active) => active.as_deref().map(root_at).transpose()?,
+    };
     // Texts that are no bundle are told with everything else that is wrong.
-    let bundle = Bundle::from_sources(file.files().clone()).ok().map(Arc::new).filter(|_| !args.no_proofs);
+    let whole = read.whole().ok().filter(|_| !args.no_proofs);
     let solver = proofs::solver();
-    let proven = bundle.as_ref().map(|bundle| proofs::verdicts(bundle, solver.as_ref())).transpose()?;
+    let proven = whole.as_ref().map(|whole| proofs::verdicts(&read, whole, solver.as_ref())).transpose()?;
     let mut report = gate::check(Candidate {
-        sources: file.files(),
+        sources: read.file.files(),
         active: active.as_ref(),
-        verdicts: proven.as_ref().or(file.verdicts()),
+        verdicts: proven.as_ref().or(read.file.verdicts()),
     });
-    if let (Some(active), Some(bundle)) = (&active, &bundle) {
-        report.add(proofs::changes(active, bundle, solver.as_ref())?);
+    if let (Some(active), Some(whole)) = (&active, &whole) {
+        report.add(proofs::changes(active, whole, solver.as_ref())?);
+    }
+    if args.replay.wanted() && report.bundle.is_some() {
+        report.add_replay(args.replay.run(context, &read.file, &args.server)?);
     }
     if let Some(path) = &args.sarif {
         let root = args.bundle.to_string_lossy();
@@ -130,10 +150,11 @@ fn show(context: &Context, report: &Report) -> Outcome {
 }
 
 pub(super) fn build(context: &Context, args: &BuildArgs) -> Outcome {
-    let (mut file, bundle) = bundle_at(&args.folder)?;
+    let (read, whole) = args.root.whole(&args.folder)?;
+    let mut file = read.file.clone();
     if args.prove {
         let solver = proofs::solver();
-        let verdicts = proofs::verdicts(&bundle, solver.as_ref())?;
+        let verdicts = proofs::verdicts(&read, &whole, solver.as_ref())?;
         let held = verdicts.checks.iter().filter(|check| check.result == Proof::Holds).count();
         context.terminal.note(&format!("{held} of {} claims hold", verdicts.checks.len()));
         file = file.with_verdicts(verdicts);
@@ -149,13 +170,13 @@ pub(super) fn build(context: &Context, args: &BuildArgs) -> Outcome {
 }
 
 pub(super) fn verify(context: &Context, args: &VerifyArgs) -> Outcome {
-    let (file, bundle) = bundle_at(&args.bundle)?;
-    let proven = proven(context, &file, &bundle)?;
-    let reviewed = match &args.previous {
+    let (read, whole) = args.root.whole(&args.bundle)?;
+    let file = &read.file;
+    let proven = proven(context, &read, &whole)?;
+    let reviewed = match followed(args, &read)? {
         None => None,
-        Some(path) => {
-            let (_, previous) = bundle_at(path)?;
-            let reviewed = check_signatures(&file, &previous, &Reviewers::default());
+        Some(previous) => {
+            let reviewed = check_signatures(file, &previous, &Reviewers::default());
             Some(reviewed.map_err(|error| Failure::of(Exit::Failure, &error))?)
         }
     };
@@ -174,21 +195,34 @@ pub(super) fn verify(context: &Context, args: &VerifyArgs) -> Outcome {
                 names.join(" and ")
             ));
         }
-        None => context.terminal.hint("`--previous` checks the signatures too: name the bundle it follows"),
+        None => context.terminal.hint(
+            "`--previous` checks the signatures too: name the bundle it follows; `--root` for a project bundle",
+        ),
     }
     Ok(Exit::Ok)
 }
 
+/// The bundle whose reviewers count, if it was named.
+fn followed(args: &VerifyArgs, read: &Read) -> Result<Option<Arc<Bundle>>, Failure> {
+    match (&read.root, &args.previous) {
+        (None, Some(previous)) => Ok(Some(root_at(previous)?)),
+        (Some(_), Some(_)) => Err(Failure::new(Exit::Usage, "a project bundle follows its root bundle")
+            .hint("name that one with `--root`")),
+        (Some(root), None) => Ok(args.root.path().map(|_| Arc::clone(root))),
+        (None, None) => Ok(None),
+    }
+}
+
 /// Whether the proofs a file carries come out again; nothing where it carries none, or nobody could tell.
-fn proven(context: &Context, file: &BundleFile, bundle: &Bundle) -> Result<Option<bool>, Failure> {
-    let Some(carried) = file.verdicts() else { return Ok(None) };
+fn proven(context: &Context, read: &Read, whole: &Bundle) -> Result<Option<bool>, Failure> {
+    let Some(carried) = read.file.verdicts() else { return Ok(None) };
     let Some(solver) = proofs::solver() else {
         context
             .terminal
             .hint("the proofs it carries were not checked again: install cvc5 or set MODELWARD_CVC5");
         return Ok(None);
     };
-    let differences = proofs::recheck(carried, &proofs::verdicts(bundle, Some(&solver))?);
+    let differences = proofs::recheck(carried, &proofs::verdicts(read, whole, Some(&solver))?);
     if differences.is_empty() {
         context.terminal.note(&format!("{} verdicts came out again", carried.checks.len()));
         return Ok(Some(carried.hold()));
@@ -198,8 +232,12 @@ fn proven(context: &Context, file: &BundleFile, bundle: &Bundle) -> Result<Optio
 
 pub(super) fn diff(context: &Context, args: &DiffArgs) -> Outcome {
     let rows = |path: &Path| {
-        let (_, bundle) = bundle_at(path)?;
-        matrix(&bundle).map_err(|error| Failure::of(Exit::Failure, &error))
+        let (read, whole) = args.root.whole(path)?;
+        let rows = match project::bound(read.file.files()) {
+            Ok((_, project)) => matrix_within(&whole, project),
+            Err(_) => matrix(&whole),
+        };
+        rows.map_err(|error| Failure::of(Exit::Failure, &error))
     };
     let changes = difference::difference(&rows(&args.before)?, &rows(&args.after)?);
     if context.terminal.json() {
@@ -215,9 +253,10 @@ pub(super) fn diff(context: &Context, args: &DiffArgs) -> Outcome {
 }
 
 pub(super) fn handbook(context: &Context, args: &HandbookArgs) -> Outcome {
-    let (file, bundle) = bundle_at(&args.bundle)?;
-    let written = gate::test_results(&bundle)
-        .and_then(|tests| handbook::write(Material { bundle: &bundle, world: None, tests: &tests }));
+    let (read, whole) = args.root.whole(&args.bundle)?;
+    let file = &read.file;
+    let written = gate::test_results(&whole)
+        .and_then(|tests| handbook::write(Material { bundle: &whole, world: None, tests: &tests }));
     let document = written.map_err(|findings| {
         let first = findings.first().map(|finding| finding.render(file.files())).unwrap_or_default();
         Failure::new(Exit::Failure, first)

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use modelward_policy::gate::Step;
 use modelward_policy::verdict::{Proof, Solver as SolverName, Verdict, Verdicts};
-use modelward_policy::{Bundle, Finding};
-use modelward_proof::{Direction, Invariant, Outcome, Prover, Solver, difference, prove};
+use modelward_policy::{Bundle, Finding, claim, project};
+use modelward_proof::{
+    Claim, Direction, Invariant, Outcome, Prover, Solver, difference, prove, within_envelope,
+};
 use modelward_seal::Digest;
 
+use super::whole::Read;
 use crate::clock::SystemClock;
 use crate::exit::{Exit, Failure};
 
@@ -17,25 +20,60 @@ pub(super) fn solver() -> Option<Solver> {
     Solver::find(env::var_os("MODELWARD_CVC5").as_deref(), env::var_os("PATH").as_deref())
 }
 
-/// Proves all that a bundle promises, as far as there is a solver.
-pub(super) fn verdicts(bundle: &Bundle, solver: Option<&Solver>) -> Result<Verdicts, Failure> {
+/// Proves all that a bundle promises, as far as there is a solver: of a project bundle, that the whole it makes with its
+/// root keeps the root's promises, and that it stays within the root's envelope.
+pub(super) fn verdicts(read: &Read, whole: &Bundle, solver: Option<&Solver>) -> Result<Verdicts, Failure> {
     let clock = SystemClock::unmarked();
     let prover = Prover::new(solver, &clock);
-    let files = bundle.sources().iter().filter(|(name, _)| name.starts_with("invariants/"));
+    let files = whole.sources().iter().filter(|(name, _)| claim::is_invariant(name));
     let files = files.map(|(name, text)| (name.clone(), text.clone()));
-    let invariants =
-        Invariant::parse(bundle.schema(), files).map_err(|error| Failure::of(Exit::Failure, &error))?;
-    let proven = prove(bundle, &invariants, &prover).map_err(|error| Failure::of(Exit::Failure, &error))?;
+    let invariants = Invariant::parse(whole.schema(), files).map_err(|error| failed(&error))?;
+    let mut proven = prove(whole, &invariants, &prover).map_err(|error| failed(&error))?;
+    if let Some(root) = &read.root {
+        proven.extend(within(root, read, whole, &prover)?);
+    }
     let identity = solver.map(Solver::identity);
     let mut checks: Vec<Verdict> = proven.iter().map(carried).collect();
     checks.sort_by(|a, b| (&a.name, a.query).cmp(&(&b.name, b.query)));
     Ok(Verdicts {
+        subject: claim::subject(whole.sources()).map_err(|error| failed(&error))?,
+        root: read.root.as_ref().map(|root| root.digest()),
         solver: SolverName {
             name: identity.map_or_else(|| "none".to_owned(), |it| it.name.clone()),
             version: identity.map_or_else(String::new, |it| it.version.clone()),
         },
         checks,
     })
+}
+
+/// That a project permits nothing outside of the envelope of its root; nothing to prove where there is none, which the gate
+/// tells.
+fn within(
+    root: &Bundle,
+    read: &Read,
+    whole: &Bundle,
+    prover: &Prover<'_>,
+) -> Result<Vec<modelward_proof::Verdict>, Failure> {
+    if !root.sources().contains_key(project::ENVELOPE) {
+        return Ok(Vec::new());
+    }
+    let wrong = |finding: Finding, files| Failure::new(Exit::Failure, finding.render(files));
+    let envelope = project::envelope(root).map_err(|finding| wrong(finding, root.sources()))?;
+    let permits = project::permits(read.file.files()).map_err(|finding| wrong(finding, read.file.files()))?;
+    within_envelope(whole.schema(), &permits, &envelope, prover).map_err(|error| failed(&error))
+}
+
+fn failed(error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure::of(Exit::Failure, error)
+}
+
+fn claimed(claim: &Claim) -> String {
+    match claim {
+        Claim::Invariant { id, .. } => claim::invariant(id),
+        Claim::ForbidNeverErrs { policy } => claim::forbid(policy),
+        Claim::ObligationNeverErrs { policy } => claim::obligation(policy),
+        Claim::WithinEnvelope => claim::ENVELOPE.to_owned(),
+    }
 }
 
 fn carried(verdict: &modelward_proof::Verdict) -> Verdict {
@@ -46,6 +84,7 @@ fn carried(verdict: &modelward_proof::Verdict) -> Verdict {
         Outcome::NotProven { why } => (Proof::NotProven { reason: why.clone() }, None),
     };
     Verdict {
+        claim: claimed(&verdict.claim),
         name: format!("{} [{}]", verdict.claim, places.join(", ")),
         // What needed no solver has the digest of no text.
         query: verdict.query.unwrap_or(Digest::ZERO),

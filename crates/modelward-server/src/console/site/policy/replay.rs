@@ -23,7 +23,7 @@ pub(in super::super) async fn show(site: &Site, bundle: &str) -> Result<Response
     let line = policy::head(&site.plane, &site.caller, bundle).await?.into_part()?;
     let report = match query.last {
         Some(last) => {
-            let request = ReplayRequest { last: Some(last) };
+            let request = ReplayRequest { last: Some(last), ..ReplayRequest::default() };
             let found = replay::replay_bundle(&site.plane, &site.caller, bundle, request).await?;
             Some(figures(&found.into_part()?))
         }
