@@ -155,6 +155,7 @@ impl World {
                 tags: BTreeSet::new(),
                 quarantined: false,
                 on_sensitive_ask: OnSensitiveAsk::Refuse,
+                fail_static: false,
             })));
             changes.push(Change::Version(Arc::new(Version {
                 id: version,

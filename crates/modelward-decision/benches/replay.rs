@@ -119,6 +119,7 @@ fn things() -> Vec<Change> {
             tags: BTreeSet::new(),
             quarantined: false,
             on_sensitive_ask: OnSensitiveAsk::Refuse,
+            fail_static: false,
         })));
         changes.push(Change::Version(Arc::new(Version {
             id: version(n),

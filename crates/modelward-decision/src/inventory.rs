@@ -57,6 +57,10 @@ pub struct Model {
     pub tags: BTreeSet<Name>,
     pub quarantined: bool,
     pub on_sensitive_ask: OnSensitiveAsk,
+    /// Predictions go on for hours while a gateway hears nothing of the control plane. Revocations are not heard of
+    /// either in that time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fail_static: bool,
 }
 
 /// What happens when a caller asks for a sensitive field without the right to it.

@@ -263,6 +263,7 @@ impl Cell {
                 tags: BTreeSet::new(),
                 quarantined: self.is(Condition::Quarantined),
                 on_sensitive_ask: OnSensitiveAsk::Refuse,
+                fail_static: false,
             })),
             Change::Version(Arc::new(Version {
                 id: VERSION,

@@ -302,6 +302,11 @@ impl Snapshot {
         self.epochs.get(&scope).copied().unwrap_or(0)
     }
 
+    /// Every epoch that was ever bumped.
+    pub fn epochs(&self) -> impl Iterator<Item = (EpochScope, u64)> + '_ {
+        self.epochs.iter().map(|(scope, epoch)| (*scope, *epoch))
+    }
+
     pub fn grant(&self, id: GrantId) -> Option<&Arc<Grant>> {
         self.grants.by_id.get(&id)
     }

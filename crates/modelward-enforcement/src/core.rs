@@ -152,7 +152,12 @@ impl Core {
         if !self.snapshots.is_open() {
             return Some(End::Unavailable);
         }
-        standing.end(&self.snapshots.latest().snapshot, self.clock.now())
+        let freshness = self.snapshots.freshness(&*self.clock);
+        let snapshot = self.snapshots.latest().snapshot;
+        if standing.is_too_old(&snapshot, freshness) {
+            return Some(End::Unavailable);
+        }
+        standing.end(&snapshot, self.clock.now())
     }
 
     /// Records a denial and gives it back.

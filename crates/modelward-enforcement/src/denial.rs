@@ -64,6 +64,9 @@ pub enum Unavailable {
     /// No news of rights and revocations arrives.
     #[error("the state of rights is not known")]
     Snapshot,
+    /// News of rights and revocations are too long out for an operation like this one.
+    #[error("the state of rights is too old for this")]
+    Stale,
     /// The decision could not be put into an entry.
     #[error("the decision could not be put into an entry")]
     Entry,
@@ -178,6 +181,7 @@ impl Unavailable {
             Self::LedgerFailed => "ledger-failed",
             Self::Counters => "counters",
             Self::Snapshot => "snapshot",
+            Self::Stale => "stale",
             Self::Entry => "entry",
         }
     }
@@ -185,7 +189,7 @@ impl Unavailable {
     /// Whether it passes by itself.
     pub const fn is_passing(self) -> bool {
         match self {
-            Self::LedgerFull => true,
+            Self::LedgerFull | Self::Stale => true,
             Self::LedgerFailed | Self::Counters | Self::Snapshot | Self::Entry => false,
         }
     }

@@ -19,6 +19,7 @@ use crate::core::{Core, NOT_FAILING};
 use crate::denial::{Denial, NoPermit, Reason, Unavailable};
 use crate::entry;
 use crate::flood::{self, Flood};
+use crate::freshness::Freshness;
 use crate::observer::Observer;
 use crate::operation::{Operation, ReleaseClass, Situation, Way};
 use crate::rate::Rates;
@@ -108,6 +109,9 @@ impl Enforcer {
         if !self.core.snapshots.is_open() {
             return Err(Unavailable::Snapshot);
         }
+        if !self.is_of_use() {
+            return Err(Unavailable::Stale);
+        }
         if self.core.is_failing() {
             return Err(Unavailable::LedgerFailed);
         }
@@ -115,6 +119,20 @@ impl Enforcer {
             return Err(Unavailable::Counters);
         }
         Ok(())
+    }
+
+    /// How well the state in force is known to be the newest.
+    pub fn freshness(&self) -> Freshness {
+        self.core.snapshots.freshness(&*self.core.clock)
+    }
+
+    /// Whether the state in force is fresh enough to permit anything at all.
+    fn is_of_use(&self) -> bool {
+        match self.freshness() {
+            Freshness::Current | Freshness::Stale => true,
+            Freshness::Lost => self.snapshot().models().any(|model| model.fail_static),
+            Freshness::Gone => false,
+        }
     }
 
     /// Decides one operation. Nothing is recorded or reserved yet; see [`Decided::queue`].
@@ -157,7 +175,12 @@ impl Enforcer {
         if !self.core.snapshots.is_open() {
             return Verdict::Unavailable(Unavailable::Snapshot);
         }
+        // Before the state itself: an old one must not pass for fresh because a newer one came between the two looks.
+        let freshness = self.freshness();
         let snapshot = self.core.snapshots.latest().snapshot;
+        if !freshness.permits(request.action.privilege(), request.resource, &snapshot) {
+            return Verdict::Unavailable(Unavailable::Stale);
+        }
         let id = self.core.next_id();
         let decision = match credential_end(who, &snapshot, now) {
             Some(end) => {

@@ -19,6 +19,7 @@ pub mod ending;
 pub mod enforcer;
 mod entry;
 mod flood;
+pub mod freshness;
 pub mod observer;
 pub mod operation;
 mod rate;
@@ -36,6 +37,7 @@ pub use chain::{
 pub use denial::{Denial, NoPermit, Reason, Unavailable};
 pub use ending::{Ending, Status};
 pub use enforcer::{Enforced, Enforcer, Parts, Record};
+pub use freshness::{Freshness, Pulse};
 pub use observer::{Observer, Unobserved};
 pub use operation::{Operation, Peer, ReleaseClass, RequestMark, Situation, Summary};
 pub use rejection::{Rejection, RejectionKind};

@@ -10,6 +10,7 @@
 //! because the page cache may then say more than the disk.
 
 mod frame;
+mod lender;
 mod medium;
 
 use std::collections::BTreeMap;
@@ -25,13 +26,25 @@ use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
 use frame::{Frame, Record};
+pub use lender::{Back, Lender, Lending, Loan};
 use medium::{FileMedium, Medium};
 
 /// The durable counters of all grants that have a limit.
 ///
 /// Cheap to share behind an `Arc`. Dropping it writes what is still queued.
 #[derive(Debug)]
-pub struct Reservations {
+pub struct Reservations(Place);
+
+/// Where the counters are.
+#[derive(Debug)]
+enum Place {
+    Here(Keeping),
+    Elsewhere(Arc<dyn Lender>),
+}
+
+/// The counters in memory, and the thread that writes them.
+#[derive(Debug)]
+struct Keeping {
     shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
 }
@@ -99,11 +112,9 @@ pub enum OpenError {
 }
 
 #[derive(Debug)]
-struct Held {
-    shared: Arc<Shared>,
-    grant: GrantId,
-    uses: u64,
-    bytes: Option<u64>,
+enum Held {
+    Own { shared: Arc<Shared>, grant: GrantId, bytes: Option<u64> },
+    Lent { lender: Arc<dyn Lender>, loan: Loan },
 }
 
 struct Shared {
@@ -168,7 +179,12 @@ impl Reservations {
             let shared = Arc::clone(&shared);
             move || Writer { shared, medium, sequence: 0, rewrite_at_bytes }.run()
         })?;
-        Ok(Self { shared, writer: Some(writer) })
+        Ok(Self(Place::Here(Keeping { shared, writer: Some(writer) })))
+    }
+
+    /// Counters that are kept by somebody else.
+    pub const fn at(lender: Arc<dyn Lender>) -> Self {
+        Self(Place::Elsewhere(lender))
     }
 
     /// Sets aside one use and these bytes of the grant, and returns once that is on disk.
@@ -184,8 +200,16 @@ impl Reservations {
         if limits.max_uses.is_none() && limits.max_bytes.is_none() {
             return Ok(Reservation::unlimited());
         }
+        let shared = match &self.0 {
+            Place::Here(keeping) => &keeping.shared,
+            Place::Elsewhere(lender) => {
+                let loan = lender.lend(grant.id, wanted).await?;
+                let held = Held::Lent { lender: Arc::clone(lender), loan };
+                return Ok(Reservation { held: Some(held), begun: false });
+            }
+        };
         let (written, held) = {
-            let mut state = self.shared.state()?;
+            let mut state = shared.state()?;
             if state.failed || state.closing {
                 return Err(ReserveError::Unavailable);
             }
@@ -196,28 +220,28 @@ impl Reservations {
             state.counters.insert(grant.id, Counter { spent, not_after });
             let (sender, written) = oneshot::channel();
             state.unwritten.entry(grant.id).or_default().push(sender);
-            let shared = Arc::clone(&self.shared);
-            (written, Held { shared, grant: grant.id, uses: 1, bytes })
+            (written, Held::Own { shared: Arc::clone(shared), grant: grant.id, bytes })
         };
-        self.shared.wake.notify_one();
+        shared.wake.notify_one();
         // Held from here on: a caller that goes away while waiting gives it back.
         let reservation = Reservation { held: Some(held), begun: false };
         written.await.map_err(|_| ReserveError::Unavailable)?;
         Ok(reservation)
     }
 
-    /// What has been spent of a grant, reservations included.
+    /// What has been spent of a grant, reservations included. Nothing is known of counters kept elsewhere.
     pub fn spent(&self, grant: GrantId) -> Spent {
-        self.shared
-            .state()
-            .ok()
-            .and_then(|state| state.counters.get(&grant).map(|counter| counter.spent))
-            .unwrap_or_default()
+        let Place::Here(Keeping { shared, .. }) = &self.0 else { return Spent::default() };
+        let state = shared.state().ok();
+        state.and_then(|state| state.counters.get(&grant).map(|counter| counter.spent)).unwrap_or_default()
     }
 
     /// Whether counters can still be written.
     pub fn is_healthy(&self) -> bool {
-        self.shared.state().is_ok_and(|state| !state.failed)
+        match &self.0 {
+            Place::Here(keeping) => keeping.shared.state().is_ok_and(|state| !state.failed),
+            Place::Elsewhere(lender) => lender.is_healthy(),
+        }
     }
 }
 
@@ -256,7 +280,7 @@ impl Reservation {
 
     /// How many bytes may leave under it; `None` where the grant sets no bound.
     pub fn bytes(&self) -> Option<u64> {
-        self.held.as_ref().and_then(|held| held.bytes)
+        self.held.as_ref().and_then(Held::bytes)
     }
 
     /// Forwarding begins: from now on the use is spent, whatever happens.
@@ -267,8 +291,8 @@ impl Reservation {
     /// The request is over and this many bytes left. The rest goes back.
     pub fn settle(mut self, bytes_left: u64) {
         if let Some(held) = self.held.take() {
-            let unused = held.bytes.unwrap_or_default().saturating_sub(bytes_left);
-            held.give_back(0, unused);
+            let bytes = held.bytes().unwrap_or_default().saturating_sub(bytes_left);
+            held.give_back(Back { whole: false, bytes });
         }
     }
 
@@ -280,32 +304,44 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if let Some(held) = self.held.take()
-            && !self.begun
-        {
-            held.give_back(held.uses, held.bytes.unwrap_or_default());
-        }
+        let Some(held) = self.held.take() else { return };
+        let bytes = if self.begun { 0 } else { held.bytes().unwrap_or_default() };
+        held.give_back(Back { whole: !self.begun, bytes });
     }
 }
 
 impl Held {
-    /// Lowers the counter now and on disk with the next flush; a crash in between wastes it, never doubles it.
-    fn give_back(&self, uses: u64, bytes: u64) {
-        if uses == 0 && bytes == 0 {
-            return;
+    const fn bytes(&self) -> Option<u64> {
+        match self {
+            Self::Own { bytes, .. } => *bytes,
+            Self::Lent { loan, .. } => loan.bytes,
         }
-        {
-            let Ok(mut state) = self.shared.state() else { return };
-            let Some(counter) = state.counters.get_mut(&self.grant) else { return };
-            counter.spent.uses = counter.spent.uses.saturating_sub(uses);
-            counter.spent.bytes = counter.spent.bytes.saturating_sub(bytes);
-            state.unwritten.entry(self.grant).or_default();
+    }
+
+    fn give_back(self, back: Back) {
+        match self {
+            Self::Own { shared, grant, bytes: _ } => shared.give_back(grant, back),
+            Self::Lent { lender, loan } => lender.settle(loan, back),
         }
-        self.shared.wake.notify_one();
     }
 }
 
 impl Shared {
+    /// Lowers the counter now and on disk with the next flush; a crash in between wastes it, never doubles it.
+    fn give_back(&self, grant: GrantId, back: Back) {
+        if back == (Back { whole: false, bytes: 0 }) {
+            return;
+        }
+        {
+            let Ok(mut state) = self.state() else { return };
+            let Some(counter) = state.counters.get_mut(&grant) else { return };
+            counter.spent.uses = counter.spent.uses.saturating_sub(u64::from(back.whole));
+            counter.spent.bytes = counter.spent.bytes.saturating_sub(back.bytes);
+            state.unwritten.entry(grant).or_default();
+        }
+        self.wake.notify_one();
+    }
+
     fn state(&self) -> Result<MutexGuard<'_, State>, ReserveError> {
         self.state.lock().map_err(|_| ReserveError::Unavailable)
     }
@@ -424,7 +460,7 @@ impl From<Record> for Counter {
     }
 }
 
-impl Drop for Reservations {
+impl Drop for Keeping {
     fn drop(&mut self) {
         if let Ok(mut state) = self.shared.state() {
             state.closing = true;

@@ -7,6 +7,8 @@ use modelward_decision::vocabulary::{GrantId, PrincipalRef, Privilege, ResourceR
 use modelward_decision::{Decision, EpochScope, Remedy, Request, Snapshot, decide};
 use modelward_identity::Authenticated;
 
+use crate::freshness::Freshness;
+
 /// The facts an allow rests on: credential, grant, request, and the epochs they were seen under.
 #[derive(Debug, Clone)]
 pub struct Standing(Arc<Facts>);
@@ -81,6 +83,12 @@ impl Standing {
     /// Whether the snapshot is the one it was decided on, or later. An earlier one says nothing about it.
     pub(crate) fn is_older_than(&self, snapshot: &Snapshot) -> bool {
         self.0.decision.revision <= snapshot.revision()
+    }
+
+    /// Whether news are too long out for what it is about.
+    pub(crate) fn is_too_old(&self, snapshot: &Snapshot, freshness: Freshness) -> bool {
+        let Request { action, resource, .. } = self.0.request;
+        !freshness.permits(action.privilege(), resource, snapshot)
     }
 
     /// Whether it has ended, by a handful of lookups: times, epochs, the grant, activity, quarantine.

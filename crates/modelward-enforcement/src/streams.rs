@@ -15,12 +15,16 @@ use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
+use crate::freshness::Freshness;
 use crate::observer::Observer;
 use crate::snapshots::{Published, Snapshots};
 use crate::standing::{End, Standing, until};
 
 /// How often every stream is decided anew when nothing changes: how late a closing window is noticed at most.
 pub const DECIDED_AGAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// How often streams are held against the age of the state.
+const AGED_EVERY: Duration = Duration::from_secs(1);
 
 /// Streams decided anew before the task looks for a newer snapshot and lets others run.
 const BATCH: usize = 16;
@@ -90,8 +94,9 @@ impl Streams {
         let mut guard = StreamGuard { registry, number: 0, standing, told, end: None };
         guard.number = self.registry.insert(Running { standing: guard.standing.clone(), cut, decided: 0 });
         // What changed between the decision and the insertion, the task will not look at again.
+        let freshness = self.freshness(snapshots);
         let newest = snapshots.latest();
-        let end = if snapshots.is_open() {
+        let end = if snapshots.is_open() && !guard.standing.is_too_old(&newest.snapshot, freshness) {
             guard.standing.end(&newest.snapshot, self.registry.clock.now())
         } else {
             Some(End::Unavailable)
@@ -104,6 +109,10 @@ impl Streams {
 }
 
 impl Streams {
+    fn freshness(&self, snapshots: &Snapshots) -> Freshness {
+        snapshots.freshness(&*self.registry.clock)
+    }
+
     /// How many run on this grant at this moment.
     pub(crate) fn under(&self, grant: GrantId) -> u64 {
         let Ok(open) = self.registry.open.lock() else { return 0 };
@@ -161,10 +170,17 @@ impl Drop for StreamGuard {
 async fn watch(registry: Weak<Registry>, mut snapshots: Snapshots) {
     let mut again = tokio::time::interval(DECIDED_AGAIN_EVERY);
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut aged = tokio::time::interval(AGED_EVERY);
+    aged.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let published = tokio::select! {
             changed = snapshots.changed() => changed,
             _ = again.tick() => snapshots.is_open().then(|| snapshots.latest()),
+            _ = aged.tick() => {
+                let Some(registry) = registry.upgrade() else { return };
+                registry.cut_aged(&snapshots);
+                continue;
+            }
         };
         let Some(registry) = registry.upgrade() else { return };
         let Some(published) = published else {
@@ -230,6 +246,25 @@ impl Registry {
             if snapshots.has_news() {
                 return;
             }
+        }
+    }
+
+    /// Cuts what would not be permitted any more because news are out for too long.
+    fn cut_aged(&self, snapshots: &Snapshots) {
+        let freshness = snapshots.freshness(&*self.clock);
+        if freshness == Freshness::Current {
+            return;
+        }
+        let snapshot = snapshots.latest().snapshot;
+        let Ok(mut open) = self.open.lock() else { return };
+        let aged: Vec<u64> = open
+            .streams
+            .iter()
+            .filter(|(_, running)| running.standing.is_too_old(&snapshot, freshness))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in aged {
+            open.tell(number, Cut::UNWATCHED);
         }
     }
 

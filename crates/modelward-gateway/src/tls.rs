@@ -39,6 +39,16 @@ impl Tls {
         Ok(())
     }
 
+    /// Of a configuration that was made elsewhere.
+    pub fn of(config: ServerConfig) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(config)))
+    }
+
+    /// From now on new connections are served with this.
+    pub fn put(&self, config: ServerConfig) {
+        self.0.store(Arc::new(config));
+    }
+
     /// What the next connection is served with.
     pub fn current(&self) -> Arc<ServerConfig> {
         self.0.load_full()

@@ -19,6 +19,7 @@ mod authenticated;
 mod code;
 pub mod enrol;
 pub mod federation;
+pub mod join;
 pub mod login;
 pub mod password;
 pub mod recovery;

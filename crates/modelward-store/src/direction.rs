@@ -161,7 +161,8 @@ fn environment(before: &Environment, after: &Environment) -> Environment {
 }
 
 fn model(before: &Model, after: &Model) -> Model {
-    let Model { id, project, name, classification, tags, quarantined, on_sensitive_ask } = before;
+    let Model { id, project, name, classification, tags, quarantined, on_sensitive_ask, fail_static } =
+        before;
     Model {
         id: *id,
         project: *project,
@@ -175,6 +176,8 @@ fn model(before: &Model, after: &Model) -> Model {
             (OnSensitiveAsk::Refuse, OnSensitiveAsk::Refuse | OnSensitiveAsk::Strip)
             | (OnSensitiveAsk::Strip, OnSensitiveAsk::Refuse) => OnSensitiveAsk::Refuse,
         },
+        // Going on without news lets more through.
+        fail_static: *fail_static && after.fail_static,
     }
 }
 

@@ -43,6 +43,11 @@ impl Clock for VirtualClock {
         let passed = self.follows.map(|since| since.elapsed()).unwrap_or_default();
         now.checked_add(passed).unwrap_or(Timestamp::MAX)
     }
+
+    /// Passes with the wall clock, which nobody sets back here.
+    fn monotonic_micros(&self) -> Option<u64> {
+        u64::try_from(self.now().duration_since(start()).as_micros()).ok()
+    }
 }
 
 impl Default for VirtualClock {

@@ -148,6 +148,7 @@ impl World {
             tags: BTreeSet::new(),
             quarantined: false,
             on_sensitive_ask: OnSensitiveAsk::Refuse,
+            fail_static: false,
         })));
         self.change(Change::Version(Arc::new(deployed.version())));
         self.change(Change::Endpoint(Arc::new(Endpoint {

@@ -63,6 +63,7 @@ fn things(environment: &Name) -> Option<Vec<Change>> {
         tags: BTreeSet::new(),
         quarantined: false,
         on_sensitive_ask: OnSensitiveAsk::Refuse,
+        fail_static: false,
     };
     let version = Version {
         id: VERSION,

@@ -122,6 +122,7 @@ fn world(members: &[(u8, u8)]) -> Vec<Change> {
                 tags: BTreeSet::new(),
                 quarantined: false,
                 on_sensitive_ask: OnSensitiveAsk::Refuse,
+                fail_static: false,
             })));
             for version in model * 2..model * 2 + 2 {
                 changes.push(Change::Version(Arc::new(Version {

@@ -4,6 +4,8 @@ mod chain;
 mod checks;
 mod fail_closed;
 mod flood;
+mod freshness;
+mod lending;
 mod limits;
 mod record;
 mod streams;

@@ -91,6 +91,8 @@ pub struct ModelDeclaration {
     pub tags: BTreeSet<Name>,
     #[serde(default)]
     pub on_sensitive_ask: OnSensitiveAsk,
+    #[serde(default)]
+    pub fail_static: bool,
     /// Markdown. Absent leaves what there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<String>,

@@ -454,6 +454,7 @@ impl Planner<'_> {
             // A quarantine is an incident, not a declaration.
             quarantined: known.is_some_and(|known| known.quarantined),
             on_sensitive_ask: declared.on_sensitive_ask,
+            fail_static: declared.fail_static,
         };
         let told = self.current.descriptions.get(&id).cloned().unwrap_or_else(|| Description::empty(id));
         let telling = Description {
@@ -474,6 +475,7 @@ impl Planner<'_> {
                 ("classification", model.classification.to_string()),
                 ("tags", join_names(&model.tags)),
                 ("on_sensitive_ask", kebab(&model.on_sensitive_ask)),
+                ("fail_static", model.fail_static.to_string()),
                 ("card", brief(&description.card)),
                 ("metrics", metrics(description)),
             ]

@@ -156,6 +156,7 @@ fn a_new_house_is_created_in_an_order_that_works() {
             classification: none -> confidential
             tags: none -> cards
             on_sensitive_ask: none -> strip
+            fail_static: none -> false
             card: none -> Scores card payments.
             metrics: none -> auc = 0.93, slices = {"online":0.9,"store":1}
         + version fraud/1

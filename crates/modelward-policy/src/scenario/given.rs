@@ -150,6 +150,7 @@ fn model(line: &mut Line<'_>, world: &mut World, word: &Word<'_>) -> Result<Chan
         tags: BTreeSet::new(),
         quarantined: false,
         on_sensitive_ask: OnSensitiveAsk::Refuse,
+        fail_static: false,
     };
     while let Some(option) = line.next() {
         match option.text {

@@ -138,6 +138,7 @@ pub(crate) fn model() -> Model {
         tags: names(&["cards"]),
         quarantined: false,
         on_sensitive_ask: OnSensitiveAsk::Strip,
+        fail_static: false,
     }
 }
 

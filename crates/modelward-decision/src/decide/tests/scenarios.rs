@@ -213,6 +213,7 @@ fn world() -> Vec<Change> {
             tags: BTreeSet::new(),
             quarantined: false,
             on_sensitive_ask: OnSensitiveAsk::Refuse,
+            fail_static: false,
         })),
         endpoint(PRODUCTION, "production"),
         endpoint(STAGING, "staging"),

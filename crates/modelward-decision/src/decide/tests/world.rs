@@ -450,6 +450,7 @@ fn model(rng: &mut Rng, bits: u128) -> Model {
         tags: rng.some(&[name("trained-on-personal")], 30),
         quarantined: rng.chance(10),
         on_sensitive_ask: OnSensitiveAsk::Refuse,
+        fail_static: false,
     }
 }
 

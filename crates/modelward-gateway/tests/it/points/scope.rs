@@ -81,6 +81,7 @@ async fn an_obligation_nobody_can_do_is_a_denial() {
             tags: [named("trained-on-personal")].into(),
             quarantined: false,
             on_sensitive_ask: modelward_decision::inventory::OnSensitiveAsk::Strip,
+            fail_static: false,
         };
         world.change(Change::Model(Arc::new(model)));
     };

@@ -1,0 +1,4 @@
+mod control;
+mod following;
+mod laws;
+mod wire;
