@@ -25,21 +25,24 @@ use modelward_identity::softlock::Softlocks;
 use modelward_identity::token::{Admission, Issuer, Proofs, Verifier};
 use modelward_ledger::entry::{EntryDraft, Resource, SubjectKind};
 use modelward_ledger::{Lane, Ledger, LedgerReader, LedgerSink as _};
+use modelward_planes::Position;
 use modelward_policy::BundleFile;
 use modelward_seal::canonical;
 use modelward_seal::source::{Clock, Ids};
 use modelward_store::{Moment, StateChange, Store, StoreError};
 use serde::Serialize;
 
+use crate::authority::Authority;
 use crate::caller::Caller;
 use crate::figures::{Counting, Figures};
+use crate::gateways::Gateways;
 use crate::keeper::Keeper;
 use crate::policies::Policies;
 use crate::problem::Problem;
 use crate::secrets::TotpKey;
 use crate::settings::Settings;
 use crate::turn::Changed;
-use crate::wire::{ErrorCode, Invited};
+use crate::wire::{ErrorCode, GatewayState, Invited};
 
 /// Everything a control plane is made of.
 #[derive(Debug)]
@@ -58,6 +61,8 @@ pub struct Parts {
     /// Of access tokens, which can be offered in exchange and asked about.
     pub access: Arc<Verifier>,
     pub keeper: Arc<dyn Keeper>,
+    /// Towards gateways in other processes, if there may be any.
+    pub authority: Option<Arc<dyn Authority>>,
     pub totp_key: TotpKey,
     pub settings: Settings,
 }
@@ -96,6 +101,7 @@ pub struct ControlPlane {
     pub(crate) policies: Policies,
     /// Taken while recorded decisions are replayed: that takes every core.
     pub(crate) replaying: Arc<tokio::sync::Semaphore>,
+    pub(crate) gateways: Gateways,
     enforcer: Enforcer,
     publisher: Publisher,
 }
@@ -126,6 +132,7 @@ impl ControlPlane {
             verifier,
             access,
             keeper,
+            authority,
             totp_key,
             settings,
         } = parts;
@@ -147,6 +154,8 @@ impl ControlPlane {
             softlocks.restore(key, lock);
         }
         let publisher = Publisher::new(Arc::new(snapshot), Arc::clone(&clock));
+        let mut run = [0; 16];
+        ids.fill(&mut run);
         let figures = Arc::new(Figures::default());
         let (reader, looking) = (ledger.reader(), Arc::clone(&figures));
         if let Err(error) = tokio::task::spawn_blocking(move || looking.look_back(&reader)).await {
@@ -179,6 +188,7 @@ impl ControlPlane {
             figures,
             policies,
             replaying: Arc::new(tokio::sync::Semaphore::new(1)),
+            gateways: Gateways::new(authority, run, revision),
             enforcer,
             publisher,
         });
@@ -211,6 +221,17 @@ impl ControlPlane {
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.publisher.latest()
+    }
+
+    /// The newest state, with its place in the chain that gateways follow.
+    pub(crate) fn newest(&self) -> (Position, Arc<Snapshot>) {
+        self.gateways.newest(&self.publisher)
+    }
+
+    /// How many gateways there are in each state, in the order of [`GatewayState::ALL`].
+    pub async fn gateways_by_state(&self) -> Result<[u64; 4], Problem> {
+        let views = crate::ops::gateways::views(self).await?;
+        Ok(GatewayState::ALL.map(|state| views.iter().filter(|view| view.state == state).count() as u64))
     }
 
     pub fn now(&self) -> Timestamp {
@@ -288,18 +309,19 @@ impl ControlPlane {
             let (active, candidate) = self.policies.of(state).await?;
             changes.extend([Change::Bundle(active), Change::Candidate(candidate)]);
         }
-        self.publish(ledgered.revision, changes);
+        self.publish(ledgered.revision, &changes);
         Ok(ledgered.revision)
     }
 
     /// Publishes the next state. The caller is the only writer as long as this runs.
-    pub(crate) fn publish(&self, revision: u64, changes: Vec<Change>) {
+    pub(crate) fn publish(&self, revision: u64, changes: &[Change]) {
         let latest = self.publisher.latest();
         if changes.is_empty() || revision <= latest.revision() {
             return;
         }
-        let next = latest.with(changes).at_revision(revision);
-        if let Err(NotNewer { offered, current }) = self.publisher.publish(Arc::new(next)) {
+        let next = latest.with(changes.iter().cloned()).at_revision(revision);
+        let published = self.gateways.publish(&self.publisher, Arc::new(next), changes, self.now());
+        if let Err(NotNewer { offered, current }) = published {
             tracing::error!(offered, current, "a state was not published because a newer one is");
         }
     }

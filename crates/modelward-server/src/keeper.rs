@@ -11,9 +11,12 @@ pub trait Keeper: Send + Sync + fmt::Debug {
     /// Every key, newest first.
     fn keys(&self, now: Timestamp) -> Vec<KeyView>;
 
-    /// Makes a new key of this purpose and signs with it from now on. The one before keeps verifying for as long as
-    /// anything it signed can live, unless `at_once`.
+    /// Makes a new key of this purpose, which verifies from now on. The one before keeps verifying for as long as
+    /// anything it signed can live, unless `at_once`; then the new one also signs from now on.
     fn rotate(&self, purpose: &str, at_once: bool, now: Timestamp) -> Result<(), KeeperError>;
+
+    /// Signs with the newest key of this purpose from now on: by now everybody verifies with it.
+    fn sign_with_newest(&self, purpose: &str) -> Result<(), KeeperError>;
 
     /// Ends a key: nothing it signed counts any more.
     fn revoke(&self, key: &str, now: Timestamp) -> Result<(), KeeperError>;

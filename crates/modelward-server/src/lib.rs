@@ -7,8 +7,10 @@
 //! Start at [`routes`] for what there is and [`wire`] for what goes over the network.
 
 pub mod api;
+pub mod authority;
 pub mod console;
 pub mod control;
+pub mod gateways;
 pub mod keeper;
 pub mod problem;
 pub mod routes;
@@ -32,6 +34,7 @@ mod turn;
 mod words;
 
 pub use app::{Extra, router};
+pub use authority::{Authority, AuthorityError};
 pub use control::{ControlPlane, Parts, StartError};
 pub use keeper::{Keeper, KeeperError};
 pub use ops::replay::Wanted;

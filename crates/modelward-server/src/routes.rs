@@ -219,6 +219,10 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/api/v1/keys", Only(A::ReadConfiguration), "-", "List<KeyView>"),
     route(Post, "/api/v1/keys/{purpose}/rotate", Only(A::ManageKeys), "RotateKeyRequest", "KeyChanged"),
     route(Post, "/api/v1/keys/{key}/revoke", Only(A::ManageKeys), "-", "KeyChanged"),
+    // Gateways.
+    route(Get, "/api/v1/gateways", Only(A::ReadConfiguration), "-", "List<GatewayView>"),
+    route(Post, "/api/v1/gateways", Only(A::ManageKeys), "InviteGatewayRequest", "GatewayInvited"),
+    route(Post, "/api/v1/gateways/{gateway}/remove", Only(A::ManageKeys), "-", "GatewaysChanged"),
     // Ledger.
     route(Get, "/api/v1/ledger", Only(A::ReadLedger), "-", "LedgerPosition"),
     route(Get, "/api/v1/ledger/entries/{index}", Only(A::ReadLedger), "-", "LedgerEntryView"),

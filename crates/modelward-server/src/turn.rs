@@ -126,7 +126,7 @@ async fn commit(plane: &ControlPlane, writer: &mut Writer, changed: Changed) -> 
     let Changed { actor, changes, .. } = changed;
     let commit = Commit { event, actor, at: plane.now(), detail: detail.clone(), changes };
     let committed = writer.commit(commit).await?;
-    plane.publish(committed.revision, committed.narrowing);
+    plane.publish(committed.revision, &committed.narrowing);
     Ok(Waiting { event, actor, detail })
 }
 

@@ -24,6 +24,7 @@ pub mod credential;
 pub mod direction;
 pub mod enrolment;
 pub mod federation;
+pub mod gateway;
 pub mod grants;
 pub mod key;
 pub mod outbox;

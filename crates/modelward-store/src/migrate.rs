@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "first", sql: include_str!("../migrations/0001_first.sql") },
     Migration { number: 2, name: "bundle", sql: include_str!("../migrations/0002_bundle.sql") },
     Migration { number: 3, name: "federation", sql: include_str!("../migrations/0003_federation.sql") },
+    Migration { number: 4, name: "gateway", sql: include_str!("../migrations/0004_gateway.sql") },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (

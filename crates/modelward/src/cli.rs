@@ -11,6 +11,7 @@ mod demo;
 mod enrol;
 mod exec;
 mod explain;
+mod gateway;
 mod grant;
 mod init;
 mod invite;
@@ -85,6 +86,8 @@ enum Command {
     #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
+    Gateway(gateway::Command),
+    #[command(subcommand)]
     Policy(policy::Command),
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -148,6 +151,7 @@ fn run(context: &Context, command: Command) -> Outcome {
         Command::Explain(args) => explain::run(context, &args),
         Command::Matrix(args) => matrix::run(context, args),
         Command::Key(command) => key::run(context, command),
+        Command::Gateway(command) => gateway::run(context, command),
         Command::Policy(command) => policy::run(context, command),
         Command::Ledger(command) => ledger::run(context, command),
         Command::Config(command) => config::run(context, command),

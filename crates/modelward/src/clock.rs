@@ -77,6 +77,11 @@ impl SystemClock {
         self.mark.fetch_max(reached.as_microsecond(), Ordering::SeqCst);
     }
 
+    /// What the clock of this machine says, behind the mark or not.
+    pub fn wall(&self) -> Timestamp {
+        wall()
+    }
+
     /// How far the wall clock is behind the time answered.
     pub fn lag(&self) -> Duration {
         let behind = self.mark.load(Ordering::SeqCst).saturating_sub(wall().as_microsecond());
@@ -107,7 +112,18 @@ fn wall() -> Timestamp {
     Timestamp::now()
 }
 
+/// Microseconds since the machine started, sleep included. Nobody can set this clock.
+fn boot_micros() -> Option<u64> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let micros = i128::from(time.tv_sec) * 1_000_000 + i128::from(time.tv_nsec / 1000);
+    u64::try_from(micros).ok()
+}
+
 impl Clock for SystemClock {
+    fn monotonic_micros(&self) -> Option<u64> {
+        boot_micros()
+    }
+
     fn now(&self) -> Timestamp {
         let wall = wall().as_microsecond();
         let answered = self.mark.fetch_max(wall, Ordering::SeqCst).max(wall);

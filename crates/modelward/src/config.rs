@@ -4,6 +4,7 @@
 
 mod form;
 mod listener;
+mod planes;
 mod points;
 mod problem;
 mod read;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ pub use form::{
     ByteSize, Count, Form, HttpUrl, LogFormat, Origin as LedgerOrigin, PrivilegeFile, Raw, VariableName,
 };
 pub use listener::{Listener, TlsFiles};
+pub use planes::{HostPort, Planes, Role};
 pub use points::{Able, Asserted, Caller, Points};
 pub use problem::{ConfigError, Place, Problem};
 pub use read::{CLIENT_VARIABLES, Effective, Origin};
@@ -46,7 +49,9 @@ pub struct Environment(BTreeMap<String, String>);
 /// What the process runs with.
 #[derive(Debug)]
 pub struct Config {
+    pub role: Role,
     pub data_dir: PathBuf,
+    pub planes: Planes,
     pub control: Listener,
     pub gateway: Listener,
     pub gateway_bounds: GatewayBounds,
@@ -114,6 +119,8 @@ pub struct GatewayBounds {
 
 #[derive(Debug, Clone)]
 pub struct Telemetry {
+    /// Where a gateway alone answers probes and metrics.
+    pub listen: Option<SocketAddr>,
     pub log_format: LogFormat,
     pub log_filter: String,
     pub otlp_endpoint: Option<HttpUrl>,
@@ -182,6 +189,8 @@ fn noted<T>(outcome: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<
 impl Config {
     /// `None` if anything is missing or wrong; the problems say what.
     fn build(from: &Effective, folder: &Path, problems: &mut Vec<Problem>) -> Option<Self> {
+        let role = noted(from.value(&settings::ROLE), problems);
+        let planes = Planes::build(from, role.unwrap_or(Role::All), problems);
         let data_dir = noted(from.find(&settings::DATA_DIR), problems);
         let control = Listener::build(from, &listener::CONTROL, folder, problems);
         let gateway = Listener::build(from, &listener::GATEWAY, folder, problems);
@@ -195,6 +204,8 @@ impl Config {
         let drain_timeout = noted(from.value(&settings::DRAIN_TIMEOUT), problems);
         let telemetry = noted(Telemetry::build(from), problems);
         Some(Self {
+            role: role?,
+            planes: planes?,
             data_dir: data_dir?.map_or_else(|| folder.to_owned(), |chosen| folder.join(chosen)),
             control: control?,
             gateway: gateway?,
@@ -357,6 +368,7 @@ impl Telemetry {
     fn build(from: &Effective) -> Result<Self, Problem> {
         let Count(otlp_sample_per_mille) = from.value(&settings::OTLP_SAMPLE)?;
         Ok(Self {
+            listen: from.find(&settings::TELEMETRY_LISTEN)?,
             log_format: from.value(&settings::LOG_FORMAT)?,
             log_filter: from.value(&settings::LOG_FILTER)?,
             otlp_endpoint: from.find(&settings::OTLP_ENDPOINT)?,
@@ -382,6 +394,16 @@ impl Environment {
             .iter()
             .filter(move |(name, _)| name.starts_with(prefix))
             .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl Environment {
+    /// The same with one variable set.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut variables = self.0.clone();
+        variables.insert(name.to_owned(), value.to_owned());
+        Self(variables)
     }
 }
 

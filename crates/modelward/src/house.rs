@@ -1,6 +1,7 @@
 //! The data directory: what lies where, made once and opened at each start.
 
 mod keeper;
+pub mod outpost;
 
 use std::fs;
 use std::io;
@@ -124,7 +125,7 @@ impl House {
         private::check_folder(home)?;
         let clock = Arc::new(SystemClock::marked(home.join(STATE_FOLDER).join(CLOCK_FILE))?);
         let ids = Arc::new(SystemIds);
-        let keys = KeyRing::open(&home.join(KEYS_FOLDER))?;
+        let keys = KeyRing::open_grown(&home.join(KEYS_FOLDER), &*ids, clock.now())?;
         let signer = checkpoint_signer(&keys, &config.ledger)?;
         let verifier_key = check_origin(home, &signer, &config.ledger)?;
         let parts = ledger_parts(home, &keys, signer, &clock, &ids)?;

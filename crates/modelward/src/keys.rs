@@ -35,6 +35,10 @@ pub enum Purpose {
     Facts,
     /// Makes pseudonyms of people in ledger entries.
     Pseudonym,
+    /// Signs heartbeats to gateways: which state is the newest.
+    Snapshot,
+    /// Certifies gateways, and the control plane towards them.
+    Authority,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,8 +128,19 @@ const MAX_KEY_FILE: u64 = 4096;
 const MAX_KEYS: usize = 4096;
 
 impl Purpose {
-    pub const ALL: [Self; 6] =
-        [Self::AccessToken, Self::ControlToken, Self::Checkpoint, Self::Totp, Self::Facts, Self::Pseudonym];
+    pub const ALL: [Self; 8] = [
+        Self::AccessToken,
+        Self::ControlToken,
+        Self::Checkpoint,
+        Self::Totp,
+        Self::Facts,
+        Self::Pseudonym,
+        Self::Snapshot,
+        Self::Authority,
+    ];
+
+    /// Those that an installation of an earlier version has no keys of: they protect nothing that exists already.
+    const YOUNG: [Self; 2] = [Self::Snapshot, Self::Authority];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -135,23 +150,27 @@ impl Purpose {
             Self::Totp => "totp",
             Self::Facts => "facts",
             Self::Pseudonym => "pseudonym",
+            Self::Snapshot => "snapshot",
+            Self::Authority => "authority",
         }
     }
 
     pub const fn algorithm(self) -> Algorithm {
         match self {
-            Self::AccessToken | Self::ControlToken | Self::Checkpoint => Algorithm::Ed25519,
+            Self::AccessToken | Self::ControlToken | Self::Checkpoint | Self::Snapshot | Self::Authority => {
+                Algorithm::Ed25519
+            }
             Self::Totp | Self::Facts => Algorithm::Xchacha20Poly1305,
             Self::Pseudonym => Algorithm::HmacSha256,
         }
     }
 
-    /// Whether a key can take the place of another. A checkpoint key is the identity of the ledger; the others that
-    /// cannot hold what could no longer be read without them.
+    /// Whether a key can take the place of another. A checkpoint key is the identity of the ledger, the authority what
+    /// gateways pin; the others that cannot hold what could no longer be read without them.
     pub const fn can_rotate(self) -> bool {
         match self {
-            Self::AccessToken | Self::ControlToken => true,
-            Self::Checkpoint | Self::Totp | Self::Facts | Self::Pseudonym => false,
+            Self::AccessToken | Self::ControlToken | Self::Snapshot => true,
+            Self::Checkpoint | Self::Totp | Self::Facts | Self::Pseudonym | Self::Authority => false,
         }
     }
 
@@ -259,10 +278,22 @@ impl KeyRing {
     /// # Errors
     /// The folder or a key cannot be written.
     pub fn create(folder: &Path, ids: &dyn Ids, now: Timestamp) -> Result<Self, KeyError> {
+        Self::create_for(folder, &Purpose::ALL, ids, now)
+    }
+
+    /// The same for these purposes alone.
+    ///
+    /// # Errors
+    /// The folder or a key cannot be written.
+    pub fn create_for(
+        folder: &Path,
+        purposes: &[Purpose],
+        ids: &dyn Ids,
+        now: Timestamp,
+    ) -> Result<Self, KeyError> {
         private::make_folder(folder)?;
         private::check_folder(folder)?;
-        let keys: Vec<Key> =
-            Purpose::ALL.into_iter().map(|purpose| Key::generate(purpose, ids, now)).collect();
+        let keys: Vec<Key> = purposes.iter().map(|purpose| Key::generate(*purpose, ids, now)).collect();
         for key in &keys {
             key.write(folder)?;
         }
@@ -274,6 +305,34 @@ impl KeyRing {
     /// # Errors
     /// The folder or a file is not private, a file is damaged, or a purpose has no active key.
     pub fn open(folder: &Path) -> Result<Self, KeyError> {
+        Self::open_for(folder, &Purpose::ALL)
+    }
+
+    /// Reads every key of the folder, and makes those that an earlier version did not know of.
+    ///
+    /// # Errors
+    /// As [`Self::open`], or a key cannot be written.
+    pub fn open_grown(folder: &Path, ids: &dyn Ids, now: Timestamp) -> Result<Self, KeyError> {
+        let ring = Self::open_for(folder, &[])?;
+        for purpose in Purpose::YOUNG {
+            let mut keys = ring.keys();
+            if keys.iter().all(|key| key.purpose != purpose) {
+                let fresh = Key::generate(purpose, ids, now);
+                fresh.write(folder)?;
+                keys.push(fresh);
+            }
+        }
+        for purpose in Purpose::ALL {
+            ring.active(purpose)?;
+        }
+        Ok(ring)
+    }
+
+    /// The same where only these purposes are needed.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_for(folder: &Path, purposes: &[Purpose]) -> Result<Self, KeyError> {
         private::check_folder(folder)?;
         let listed = |source| KeyError::List { path: folder.to_owned(), source };
         let mut keys = Vec::new();
@@ -285,8 +344,8 @@ impl KeyRing {
         }
         keys.sort_by(|a: &Key, b: &Key| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         let ring = Self { folder: folder.to_owned(), keys: Mutex::new(keys) };
-        for purpose in Purpose::ALL {
-            ring.active(purpose)?;
+        for purpose in purposes {
+            ring.active(*purpose)?;
         }
         Ok(ring)
     }

@@ -18,6 +18,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use modelward_gateway::Tls;
+use modelward_seal::Digest;
+use modelward_server::gateways::PeerCertificate;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -37,6 +39,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADERS: usize = 64;
 const HEAD_BYTES: usize = 32 * 1024;
 const H2_STREAMS: u32 = 64;
+
+/// Media types of answers that go on and on.
+const FEEDS: [&[u8]; 2] = [b"text/event-stream", b"application/vnd.modelward.feed"];
 
 /// Connections that wait to be accepted; further ones are answered late or not at all.
 const BACKLOG: u32 = 1024;
@@ -110,19 +115,30 @@ impl Connection {
             tracing::debug!(%error, "a connection was gone before it was served");
             return;
         }
-        let Some(tls) = tls else { return self.speak(stream).await };
+        let Some(tls) = tls else { return self.speak(stream, None).await };
         match timeout(HEAD_TIMEOUT, TlsAcceptor::from(tls.current()).accept(stream)).await {
-            Ok(Ok(stream)) => self.speak(stream).await,
+            Ok(Ok(stream)) => {
+                let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let certificate = shown.map(|shown| PeerCertificate(Digest::of(shown)));
+                self.speak(stream, certificate).await;
+            }
             Ok(Err(error)) => tracing::debug!(%error, peer = %self.peer, "a handshake failed"),
             Err(_) => tracing::debug!(peer = %self.peer, "a handshake took too long"),
         }
     }
 
-    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self,
+        stream: S,
+        certificate: Option<PeerCertificate>,
+    ) {
         let Self { router, watcher, peer, stop, _place } = self;
         let service = service_fn(move |request: http::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
+            if let Some(certificate) = certificate {
+                request.extensions_mut().insert(certificate);
+            }
             let span = tracing::debug_span!(
                 "control request",
                 otel.kind = "server",
@@ -163,7 +179,7 @@ fn ending(answer: Response, stop: CancellationToken) -> Response {
     let is_feed = answer
         .headers()
         .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        .is_some_and(|kind| FEEDS.iter().any(|feed| kind.as_bytes().starts_with(feed)));
     if !is_feed {
         return answer;
     }

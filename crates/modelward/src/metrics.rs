@@ -9,6 +9,7 @@ use modelward_decision::vocabulary::Action;
 use modelward_enforcement::denial::Reason;
 use modelward_enforcement::{End, Observer, Unavailable};
 use modelward_gateway::Observation;
+use modelward_server::wire::GatewayState;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -55,6 +56,8 @@ struct Sampled {
     grants: Gauge,
     clock_lag: Gauge<f64, std::sync::atomic::AtomicU64>,
     ready: Gauge,
+    state_age: Gauge<f64, std::sync::atomic::AtomicU64>,
+    gateways: Family<InState, Gauge>,
 }
 
 /// Readings of the moment.
@@ -68,6 +71,10 @@ pub struct Reading {
     pub grants: usize,
     pub clock_lag: Duration,
     pub ready: bool,
+    /// How old the state in force may be; `None` where nobody ever said.
+    pub state_age: Option<Duration>,
+    /// How many gateways there are in each state, in the order of [`GatewayState::ALL`].
+    pub gateways: [u64; 4],
 }
 
 macro_rules! labels {
@@ -86,6 +93,7 @@ labels! {
     Done { action: &'static str }
     What { what: &'static str }
     Ended { end: &'static str }
+    InState { state: &'static str }
     Request { route: &'static str, status: u16, refused: &'static str }
 }
 
@@ -229,6 +237,17 @@ impl Metrics {
             sampled.clock_lag.clone(),
         );
         registry.register("ready", "1 while requests are taken", sampled.ready.clone());
+        registry.register_with_unit(
+            "state_age",
+            "How long ago the state in force was known to be the newest; infinite where it never was",
+            Unit::Seconds,
+            sampled.state_age.clone(),
+        );
+        registry.register(
+            "gateways",
+            "Gateways in processes of their own, by state",
+            sampled.gateways.clone(),
+        );
         self
     }
 
@@ -265,6 +284,10 @@ impl Sampled {
         self.grants.set(size(reading.grants));
         self.clock_lag.set(reading.clock_lag.as_secs_f64());
         self.ready.set(i64::from(reading.ready));
+        self.state_age.set(reading.state_age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+        for (state, number) in GatewayState::ALL.into_iter().zip(reading.gateways) {
+            self.gateways.get_or_create(&InState { state: state.as_str() }).set(count(number));
+        }
     }
 }
 
@@ -365,6 +388,7 @@ const fn word_of_unavailable(why: Unavailable) -> &'static str {
         Unavailable::LedgerFailed => "ledger-failed",
         Unavailable::Counters => "counters",
         Unavailable::Snapshot => "snapshot",
+        Unavailable::Stale => "stale",
         Unavailable::Entry => "entry",
     }
 }

@@ -1,10 +1,12 @@
-//! The whole system in one process: both planes on one ledger, one state and one clock.
+//! The control plane in this process, and with it, unless told otherwise, the gateway: on one ledger, one state and one
+//! clock.
 
+mod front;
 mod points;
 mod reload;
 mod threads;
-mod watch;
-mod well;
+pub(crate) mod watch;
+pub(crate) mod well;
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,8 +18,8 @@ use axum::Router;
 use modelward_decision::vocabulary::Name;
 use modelward_enforcement::{Observer, Unobserved};
 use modelward_gateway::pdp::Point;
-use modelward_gateway::{Bounds, Gateway, GatewayConfig, Limits, Segments};
-use modelward_seal::source::Clock as _;
+use modelward_gateway::{Bounds, GatewayConfig, Limits, Segments};
+use modelward_seal::source::{Clock, Ids};
 use modelward_server::wire::Invited;
 use modelward_server::{ControlPlane, Settings, StartError, TotpKey};
 use tokio::net::TcpListener;
@@ -25,14 +27,17 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Role, TlsFiles};
 use crate::house::{House, HouseError, Keys, TokenKeyError};
 use crate::keys::{KeyError, Purpose};
 use crate::listener;
 use crate::metrics::Metrics;
+use crate::planes::authority::{Authority, AuthoritySetupError};
+use crate::planes::door::{self, DoorError};
 use crate::tls::{Certificate, CertificateError};
-use crate::upstreams::{self, UpstreamSetupError};
+use crate::upstreams::UpstreamSetupError;
 
+pub(crate) use front::{Enforcing, Front};
 pub use reload::Reload;
 use threads::ControlThreads;
 
@@ -41,8 +46,10 @@ use threads::ControlThreads;
 pub struct Service {
     /// Where the control plane listens.
     pub control: SocketAddr,
-    /// Where the gateway listens.
-    pub gateway: SocketAddr,
+    /// Where the gateway listens, if it is here.
+    pub gateway: Option<SocketAddr>,
+    /// Where gateways in other processes connect, if they may.
+    pub planes: Option<SocketAddr>,
     /// Where other enforcement points ask, if anywhere.
     pub points: Vec<(Point, SocketAddr)>,
     /// How others name the two.
@@ -91,6 +98,10 @@ pub enum ServiceError {
     First(String),
     #[error("the threads of the control plane do not start")]
     Threads(#[source] io::Error),
+    #[error("gateways in other processes cannot be certified")]
+    Authority(#[from] AuthoritySetupError),
+    #[error("gateways in other processes cannot be served")]
+    Door(#[from] DoorError),
     #[error("the gateway does not start")]
     Gateway(#[source] modelward_decision::vocabulary::NameError),
 }
@@ -104,61 +115,78 @@ impl Service {
     /// # Panics
     /// Outside of a Tokio runtime.
     pub async fn start(config: &Config, environment: &Environment) -> Result<Self, ServiceError> {
-        let certificates = [&config.control.tls, &config.gateway.tls]
-            .map(|files| files.clone().map(Certificate::read).transpose().map(|read| read.map(Arc::new)));
-        let [control_certificate, gateway_certificate] = certificates;
-        let (control_certificate, gateway_certificate) = (control_certificate?, gateway_certificate?);
-        let (upstreams, credentials) = upstreams::build(&config.upstreams, environment)?;
+        let certificate = |files: &Option<TlsFiles>| {
+            files.clone().map(Certificate::read).transpose().map(|read| read.map(Arc::new))
+        };
+        let control_certificate = certificate(&config.control.tls)?;
         let (control_listener, control) = bind("control plane", config.control.listen).await?;
-        let (gateway_listener, gateway) = bind("gateway", config.gateway.listen).await?;
-        let (control_url, gateway_url) = (config.control.url(control), config.gateway.url(gateway));
-        let doors = points::Doors::open(config).await?;
-        let points = doors.addresses();
+        let control_url = config.control.url(control);
+        let front = match config.role {
+            Role::Control => None,
+            Role::All | Role::Gateway => Some(Front::open(config, environment).await?),
+        };
+        let gateway = front.as_ref().map(|front| front.address);
+        let gateway_url = config.gateway.url(gateway.unwrap_or(config.gateway.listen));
+        let points = front.as_ref().map(|front| front.doors.addresses()).unwrap_or_default();
+        let planes_listener = match config.planes.listen {
+            Some(address) => Some(bind("planes", address).await?),
+            None => None,
+        };
 
         let house = House::open(config).await?;
         let metrics = Arc::new(Metrics::new());
         let keys = Arc::new(token_keys(&house, &control_url, &gateway_url)?);
-        let plane =
-            control_plane(&house, config, &keys, &control_url, &gateway_url, Arc::<Metrics>::clone(&metrics))
-                .await?;
-        let data_plane = Gateway::new(modelward_gateway::Parts {
-            config: gateway_config(config),
-            enforcer: plane.enforcer().clone(),
-            verifier: Arc::clone(&keys.access),
-            ids: Arc::<clock::SystemIds>::clone(&house.ids),
-            upstreams,
-            observer: metrics.clone(),
-        })
-        .map_err(ServiceError::Gateway)?;
+        let authority = match &planes_listener {
+            Some(_) => Some(authority(&house, &keys, &control_url, &gateway_url)?),
+            None => None,
+        };
+        let names = (control_url.as_str(), gateway_url.as_str());
+        let observer = Arc::<Metrics>::clone(&metrics);
+        let plane = control_plane(&house, config, &keys, authority.clone(), names, observer).await?;
 
         let stop = CancellationToken::new();
-        let well = well::Well::new(&plane, &house, metrics, stop.clone());
-        let reload = Reload::new(
-            [&control_certificate, &gateway_certificate].into_iter().flatten().chain(doors.certificates()),
-            credentials,
-            data_plane.clone(),
-        );
+        let mut tasks = JoinSet::new();
+        let well = well::Well::new(&plane, &house, Arc::clone(&metrics), stop.clone());
         let api = modelward_server::router(Arc::clone(&plane), Router::new());
         let router = well.router().fallback_service(api);
         let control_tls = control_certificate.as_deref().map(Certificate::tls);
-        let gateway_tls = gateway_certificate.as_deref().map(Certificate::tls);
-        let mut tasks = JoinSet::new();
         let threads = ControlThreads::start().map_err(ServiceError::Threads)?;
         tasks.spawn_on(
             listener::serve(control_listener, control_tls, router, config.drain_timeout, stop.clone()),
             threads.handle(),
         );
-        doors.serve(&data_plane, &mut tasks, &stop);
-        let stopped = stop.clone().cancelled_owned();
-        tasks.spawn(async move { data_plane.serve(gateway_listener, gateway_tls, stopped).await });
+        let planes = planes_listener.as_ref().map(|(_, address)| *address);
+        if let (Some((listener, _)), Some(authority)) = (planes_listener, authority) {
+            let tls = door::open(&authority, house.clock.now())?;
+            let gateways = modelward_server::gateways::router(Arc::clone(&plane));
+            let clock: Arc<dyn Clock> = Arc::<clock::SystemClock>::clone(&house.clock);
+            tasks.spawn_on(
+                listener::serve(listener, Some(tls.clone()), gateways, config.drain_timeout, stop.clone()),
+                threads.handle(),
+            );
+            tasks.spawn(door::renew(authority, tls, clock, stop.clone()));
+        }
+        let reload = match front {
+            Some(front) => {
+                let enforcing = Enforcing {
+                    enforcer: plane.enforcer().clone(),
+                    verifier: Arc::clone(&keys.access),
+                    ids: Arc::<clock::SystemIds>::clone(&house.ids),
+                    metrics,
+                };
+                front.serve(config, enforcing, control_certificate.as_ref(), &mut tasks, &stop)?
+            }
+            None => Reload::of_certificates(control_certificate.iter()),
+        };
         tasks.spawn(reload.clone().watch(stop.clone()));
         tasks.spawn(watch::ledger(Arc::clone(&house.ledger), stop.clone()));
         tasks.spawn(clock::keep_mark(Arc::clone(&house.clock), stop.clone().cancelled_owned()));
-        tracing::info!(control = control_url, gateway = gateway_url, "ready");
+        tracing::info!(role = config.role.as_str(), control = control_url, gateway = gateway_url, "ready");
         let drain = config.drain_timeout;
         Ok(Self {
             control,
             gateway,
+            planes,
             points,
             control_url,
             gateway_url,
@@ -192,7 +220,28 @@ impl Service {
     }
 }
 
-async fn bind(who: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceError> {
+/// The authority towards gateways in other processes, which hears of every change of keys.
+fn authority(
+    house: &House,
+    keys: &Arc<Keys>,
+    control_url: &str,
+    gateway_url: &str,
+) -> Result<Arc<Authority>, ServiceError> {
+    let ids: Arc<dyn Ids> = Arc::<clock::SystemIds>::clone(&house.ids);
+    let authority = Arc::new(Authority::new(keys, ids, control_url, gateway_url, house.clock.now())?);
+    let (told, clock) = (Arc::clone(&authority), Arc::clone(&house.clock));
+    keys.listen(move |keys| {
+        if let Err(error) = told.refresh(keys, clock.now()) {
+            tracing::error!(error = crate::exit::chain(&error), "gateways were not told of a change of keys");
+        }
+    });
+    Ok(authority)
+}
+
+pub(crate) async fn bind(
+    who: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), ServiceError> {
     let failed = |source| ServiceError::Listen { who, address, source };
     let listener = listener::bind(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
@@ -250,7 +299,7 @@ async fn resting_plane(house: &House, config: &Config) -> Result<Arc<ControlPlan
     let control_url = config.control.url(config.control.listen);
     let gateway_url = config.gateway.url(config.gateway.listen);
     let keys = Arc::new(token_keys(house, &control_url, &gateway_url)?);
-    control_plane(house, config, &keys, &control_url, &gateway_url, Arc::new(Unobserved)).await
+    control_plane(house, config, &keys, None, (&control_url, &gateway_url), Arc::new(Unobserved)).await
 }
 
 /// A control plane over an open house.
@@ -258,8 +307,8 @@ async fn control_plane(
     house: &House,
     config: &Config,
     keys: &Arc<Keys>,
-    control_url: &str,
-    gateway_url: &str,
+    authority: Option<Arc<Authority>>,
+    (control_url, gateway_url): (&str, &str),
     observer: Arc<dyn Observer>,
 ) -> Result<Arc<ControlPlane>, ServiceError> {
     let segments = Segments::new(config.networks.iter().cloned());
@@ -278,6 +327,7 @@ async fn control_plane(
         verifier: Arc::clone(&keys.control),
         access: Arc::clone(&keys.access),
         keeper: Arc::<Keys>::clone(keys),
+        authority: authority.map(|authority| authority as Arc<dyn modelward_server::Authority>),
         totp_key: TotpKey::new(house.keys.active(Purpose::Totp)?.secret().clone()),
         settings: Settings {
             external_url: control_url.to_owned(),
@@ -292,7 +342,7 @@ async fn control_plane(
     Ok(plane)
 }
 
-fn gateway_config(config: &Config) -> GatewayConfig {
+pub(crate) fn gateway_config(config: &Config) -> GatewayConfig {
     let bounds = &config.gateway_bounds;
     GatewayConfig {
         limits: Limits {

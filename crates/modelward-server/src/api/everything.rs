@@ -9,8 +9,8 @@ use modelward_decision::vocabulary::{DecisionId, GrantId};
 use super::{Answer, Plane, incoming};
 use crate::http::{self as edge, INVENTORY_MAX, Incoming, respond};
 use crate::ops::{
-    access, account, decisions as feed, explain, grants as giving, inventory, keys as keeping, ledger as log,
-    people as folk, policy as governing, replay as again,
+    access, account, decisions as feed, explain, gateways as outposts, grants as giving, inventory,
+    keys as keeping, ledger as log, people as folk, policy as governing, replay as again,
 };
 use crate::problem::Problem;
 use crate::wire::{DecisionFilter, Format, GrantFilter, MatrixQuery};
@@ -104,6 +104,7 @@ reads! {
     people: folk::people;
     machines: folk::machines;
     keys: keeping::list;
+    gateways: outposts::list;
     ledger: log::position;
     policy: governing::state;
     bundles: governing::list;
@@ -121,6 +122,7 @@ reads_one! {
     sessions_of: account::sessions_of;
     end_sessions: account::end_all;
     revoke_key: keeping::revoke;
+    remove_gateway: outposts::remove;
 }
 
 reads_by_id! {
@@ -144,6 +146,7 @@ commands! {
     apply_groups: inventory::apply_groups, INVENTORY_MAX;
     apply_machines: inventory::apply_machines, INVENTORY_MAX;
     invite: folk::invite, edge::BODY_MAX;
+    invite_gateway: outposts::invite, edge::BODY_MAX;
     can: access::can, edge::BODY_MAX;
     who_can: access::who_can, edge::BODY_MAX;
     propose: governing::propose, edge::BUNDLE_MAX;

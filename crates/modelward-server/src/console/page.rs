@@ -33,6 +33,7 @@ pages! {
     PeoplePage: People, "people.html";
     LedgerPage: Ledger, "ledger.html";
     EntryPage: Entry, "entry.html";
+    GatewaysPage: Gateways, "gateways.html";
     RefusalPage: Refusal, "refusal.html";
     ConfirmPage: Confirm, "confirm.html";
     PolicyPage: Policy, "policy.html";

@@ -1,5 +1,6 @@
 //! The console's addresses: each page asks the same operations as the API, and shows what they answer.
 
+mod gateways;
 mod policy;
 
 use std::collections::BTreeMap;
@@ -84,6 +85,7 @@ pub(crate) fn router() -> Router<Plane> {
         .route("/people/{person}", post(change_person))
         .route("/invitations", post(invite))
         .route("/ledger", get(ledger_page))
+        .route("/gateways", get(gateways_page))
         .route("/ledger/find", get(find_entry))
         .route("/ledger/entries/{index}", get(entry))
         .route("/assets/{file}", get(asset))
@@ -601,6 +603,7 @@ pages! {
     invite => Section::People, do_invite;
     ledger_page => Section::Ledger, show_ledger;
     find_entry => Section::Ledger, do_find_entry;
+    gateways_page => Section::Ledger, gateways::show;
 }
 
 pages_of_one! {
@@ -913,6 +916,11 @@ async fn show_model(site: &Site, name: &str) -> Result<Response, Problem> {
             _ => "a request for one without the right is refused",
         }
         .to_owned(),
+        in_an_outage: if model.fail_static {
+            "predictions go on for up to 12 hours without news of revocations"
+        } else {
+            "predictions end after 30 seconds without news of revocations"
+        },
         card: model.card.as_deref().map(card::render),
         versions: version_rows(&model.versions),
         endpoints,

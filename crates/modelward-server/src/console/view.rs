@@ -321,6 +321,8 @@ pub struct Model {
     pub tags: Vec<String>,
     pub quarantined: bool,
     pub on_sensitive_ask: String,
+    /// What happens while a gateway hears nothing of the control plane.
+    pub in_an_outage: &'static str,
     /// The card as safe HTML, made by the card renderer only.
     pub card: Option<super::card::Rendered>,
     pub versions: Vec<VersionRow>,
@@ -632,6 +634,25 @@ pub struct Ledger {
     pub checkpoint: String,
     pub rows: Vec<EntryRow>,
     pub paging: Paging,
+}
+
+#[derive(Debug, Clone)]
+pub struct Gateways {
+    pub rows: Vec<GatewayRow>,
+    /// The newest revision there is.
+    pub revision: Count,
+}
+
+#[derive(Debug, Clone)]
+pub struct GatewayRow {
+    pub name: String,
+    pub state: &'static str,
+    pub meaning: &'static str,
+    pub is_well: bool,
+    pub revision: Option<Count>,
+    pub behind: Count,
+    pub seen: Option<When>,
+    pub enrolled: Option<When>,
 }
 
 #[derive(Debug, Clone)]

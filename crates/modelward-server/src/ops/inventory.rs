@@ -310,6 +310,7 @@ fn model_declared(model: DeclaredModel) -> Result<ModelDeclaration, Problem> {
         classification: model.classification,
         tags: model.tags,
         on_sensitive_ask: model.on_sensitive_ask,
+        fail_static: model.fail_static,
         card: model.card,
         metrics: (!metrics.is_empty()).then_some(metrics),
         versions,
@@ -533,6 +534,7 @@ pub(crate) async fn model(
             line: model_line(plane, caller, &snapshot, &model),
             card: description.map(|description| description.card).filter(|card| !card.is_empty()),
             on_sensitive_ask: words::on_sensitive_ask(model.on_sensitive_ask).to_owned(),
+            fail_static: model.fail_static,
             versions: versions.iter().map(|version| version_line(&snapshot, version)).collect(),
             endpoints: endpoints_of(&snapshot, model.id).iter().map(|it| it.name.to_string()).collect(),
         })

@@ -1,6 +1,7 @@
 //! Keys: seeing their public halves, replacing them, ending them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use modelward_decision::vocabulary::{Action, ResourceRef};
 use modelward_enforcement::Summary;
@@ -13,6 +14,9 @@ use crate::control::{Allowed, ControlPlane};
 use crate::keeper::KeeperError;
 use crate::problem::Problem;
 use crate::wire::{ErrorCode, KeyChanged, KeyView, List, RotateKeyRequest};
+
+/// How long a rotation waits for gateways that are heard of. One that is slower than this is stale, and says so.
+const KEYS_TRAVEL_AT_MOST: Duration = Duration::from_secs(3);
 
 impl From<KeeperError> for Problem {
     fn from(error: KeeperError) -> Self {
@@ -60,6 +64,12 @@ pub(crate) async fn rotate(
         let at_once = request.now;
         let asked = purpose.to_owned();
         kept(plane, move |plane| plane.keeper.rotate(&asked, at_once, plane.now())).await?;
+        if !at_once {
+            // Nobody may meet a token of a key they do not know yet.
+            plane.gateways.believed(&*plane.clock, KEYS_TRAVEL_AT_MOST).await;
+            let asked = purpose.to_owned();
+            kept(plane, move |plane| plane.keeper.sign_with_newest(&asked)).await?;
+        }
         record(plane, caller, "rotate-key", purpose).await?;
         let keys = kept(plane, |plane| Ok(plane.keeper.keys(plane.now()))).await?;
         Ok(KeyChanged { keys })
@@ -85,7 +95,12 @@ pub(crate) async fn revoke(
 }
 
 /// The history of keys stands in the ledger.
-async fn record(plane: &ControlPlane, caller: &Caller, what: &str, which: &str) -> Result<(), Problem> {
+pub(crate) async fn record(
+    plane: &ControlPlane,
+    caller: &Caller,
+    what: &str,
+    which: &str,
+) -> Result<(), Problem> {
     let (kind, subject) = match caller.who.principal() {
         modelward_decision::vocabulary::PrincipalRef::Person(id) => (SubjectKind::Human, id.to_string()),
         modelward_decision::vocabulary::PrincipalRef::Machine(id) => (SubjectKind::Service, id.to_string()),

@@ -59,6 +59,9 @@ pub struct DeclaredModel {
     #[serde(default)]
     #[schema(value_type = String)]
     pub on_sensitive_ask: OnSensitiveAsk,
+    /// Predictions go on for up to twelve hours where a gateway hears nothing of the control plane.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fail_static: bool,
     /// The model card, in Markdown, at most 256 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<String>,
@@ -306,6 +309,9 @@ pub struct ModelView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<String>,
     pub on_sensitive_ask: String,
+    /// Whether predictions go on where a gateway hears nothing of the control plane.
+    #[serde(default)]
+    pub fail_static: bool,
     pub versions: Vec<VersionLine>,
     pub endpoints: Vec<String>,
 }

@@ -479,6 +479,7 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
             tags: vec!["payments".to_owned(), "tabular".to_owned()],
             quarantined: false,
             on_sensitive_ask: "a request for one without the right is refused".to_owned(),
+            in_an_outage: "predictions end after 30 seconds without news of revocations",
             card: (count > 0).then(|| card::render(CARD)),
             versions: rows(count.min(3), |position| VersionRow {
                 label: (3 - position).to_string(),
@@ -729,6 +730,24 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
         }),
         paging: paging(count),
     });
+    page!(
+        "gateways",
+        GatewaysPage,
+        shell(Section::Ledger, "Gateways"),
+        Gateways {
+            revision: Count(412),
+            rows: rows(count.min(3), |position| GatewayRow {
+                name: format!("edge-{position}"),
+                state: ["current", "fenced", "invited"][position],
+                meaning: "up to date",
+                is_well: position == 0,
+                revision: (position < 2).then_some(Count(412)),
+                behind: Count(position as u64),
+                seen: (position < 2).then(|| when(1)),
+                enrolled: (position < 2).then(|| when(900)),
+            }),
+        }
+    );
     page!("entry", EntryPage, shell(Section::Ledger, "Entry"), Entry {
         index: 48_210,
         index_shown: Count(48_210),

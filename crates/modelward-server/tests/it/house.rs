@@ -76,6 +76,10 @@ impl Keeper for NoKeys {
         if purpose == "access-token" { Ok(()) } else { Err(KeeperError::Unknown(purpose.to_owned())) }
     }
 
+    fn sign_with_newest(&self, _purpose: &str) -> Result<(), KeeperError> {
+        Ok(())
+    }
+
     fn revoke(&self, key: &str, _now: Timestamp) -> Result<(), KeeperError> {
         Err(KeeperError::Unknown(key.to_owned()))
     }
@@ -177,6 +181,7 @@ impl House {
             verifier,
             access: Arc::clone(&gateway),
             keeper: Arc::new(NoKeys),
+            authority: None,
             totp_key: TotpKey::new(Zeroizing::new([7; 32])),
             settings: Settings {
                 external_url: ORIGIN.to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use modelward_decision::inventory::Model;
 use modelward_decision::vocabulary::{
-    Binding, Classification, CredentialScope, GranteeRef, PersonId, PrincipalRef, Privilege, ScopeRef,
+    Binding, Classification, CredentialScope, GranteeRef, Name, PersonId, PrincipalRef, Privilege, ScopeRef,
     SessionId,
 };
 use modelward_decision::{Change, EpochScope, Reach, Removed};
@@ -23,6 +23,7 @@ use modelward_store::bundles::{BundleHead, BundleRow};
 use modelward_store::credential::CredentialChange;
 use modelward_store::enrolment::Enrolment;
 use modelward_store::federation::{SIGHTINGS_KEPT, Sighting};
+use modelward_store::gateway::GatewayInvitation;
 use modelward_store::grants::GrantsOf;
 use modelward_store::key::{KeyState, SigningKey};
 use modelward_store::secret::Sealed;
@@ -96,6 +97,7 @@ promises![
     a_one_time_code_counts_once,
     a_recovery_code_counts_once,
     an_enrolment_code_counts_once,
+    a_gateway_is_let_in_once_and_known_by_its_certificate,
     a_session_ends_for_good,
     sessions_of_an_issuer_are_found_by_it,
     an_identity_is_one_person_once_the_ledger_knows,
@@ -810,6 +812,54 @@ async fn an_enrolment_code_counts_once(place: &Place) {
     assert_eq!(passed, 1);
     let used = store.enrolment(&Digest::of(&[2])).await.unwrap().unwrap();
     assert_eq!((used.used_at, used.offered), (Some(after(5)), None), "the offered secret is not kept");
+}
+
+async fn a_gateway_is_let_in_once_and_known_by_its_certificate(place: &Place) {
+    let store = furnished(place).await;
+    let edge: Name = "edge".parse().unwrap();
+    let digest = |kind: u8| Digest::of(&[kind]);
+    let invitation = |kind: u8| GatewayInvitation {
+        id: format!("gw-{kind}"),
+        name: edge.clone(),
+        invited_by: PrincipalRef::Person(id(1)),
+        invited_at: noon(),
+        code_hash: digest(kind),
+        code_until: after(900),
+    };
+    assert!(store.invite_gateway(&invitation(1)).await.unwrap());
+    assert!(store.invite_gateway(&invitation(2)).await.unwrap());
+    assert_eq!(
+        store.gateway_invited(&digest(1), after(1)).await.unwrap(),
+        None,
+        "a new code ends the old one"
+    );
+    assert_eq!(store.gateway_invited(&digest(2), after(900)).await.unwrap(), None, "expired");
+    assert_eq!(store.gateway_invited(&digest(2), after(1)).await.unwrap().unwrap().id, "gw-2");
+
+    let mut tries = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let store = store.clone();
+        tries.spawn(async move {
+            store.enrol_gateway(&Digest::of(&[2]), &Digest::of(&[10]), after(5)).await.unwrap()
+        });
+    }
+    assert_eq!(tries.join_all().await.into_iter().filter(|passed| *passed).count(), 1);
+    assert!(!store.invite_gateway(&invitation(3)).await.unwrap(), "the name is taken");
+    let known = store.gateway_showing(&digest(10)).await.unwrap().unwrap();
+    assert_eq!((known.name.clone(), known.enrolled_at), (edge.clone(), Some(after(5))));
+    assert_eq!(store.gateway_showing(&digest(11)).await.unwrap(), None);
+
+    assert!(store.renew_gateway("gw-2", &digest(11)).await.unwrap());
+    assert!(store.gateway_showing(&digest(10)).await.unwrap().is_some(), "it has not shown the new one yet");
+    assert!(store.gateway_showing(&digest(11)).await.unwrap().is_some());
+    assert_eq!(store.gateway_showing(&digest(10)).await.unwrap(), None, "now the one before is given up");
+
+    assert_eq!(store.gateways().await.unwrap().len(), 1);
+    assert_eq!(store.remove_gateway(&edge, after(6)).await.unwrap().unwrap().id, "gw-2");
+    assert_eq!(store.gateway_showing(&digest(11)).await.unwrap(), None);
+    assert!(!store.renew_gateway("gw-2", &digest(12)).await.unwrap());
+    assert_eq!(store.remove_gateway(&edge, after(7)).await.unwrap(), None);
+    assert!(store.invite_gateway(&invitation(3)).await.unwrap(), "the name is free again");
 }
 
 fn session(number: u128, person: u128) -> SessionRecord {

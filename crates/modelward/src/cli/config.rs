@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::Context;
-use crate::config::{self, ConfigError, Environment, Loaded};
+use crate::config::{self, ConfigError, Environment, Loaded, Role};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Style, Table};
 
@@ -13,7 +13,13 @@ use crate::output::{Style, Table};
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Check the configuration, and show every value in force and where it came from
-    Check(ConfigFile),
+    Check {
+        /// Check it for this role instead of the one it names: `all`, `control` or `gateway`
+        #[arg(long, value_name = "ROLE")]
+        role: Option<Role>,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
     /// Describe every key
     Keys,
 }
@@ -25,6 +31,9 @@ pub(super) struct ConfigFile {
     #[arg(long, env = "MODELWARD_CONFIG", default_value = DEFAULT_FILE, value_name = "FILE")]
     config: PathBuf,
 }
+
+/// What sets the role beside the file.
+const ROLE_VARIABLE: &str = "MODELWARD_ROLE";
 
 /// Where `modelward init` puts the data directory unless told otherwise.
 pub(super) const DEFAULT_DATA_DIR: &str = "modelward-data";
@@ -40,8 +49,12 @@ pub(super) fn default_data_dir(environment: &Environment) -> PathBuf {
 impl ConfigFile {
     /// # Errors
     /// The configuration cannot be read or used: exit code 2.
-    pub(super) fn load(&self, context: &Context) -> Result<Loaded, Failure> {
-        Loaded::read(&self.config, &context.environment).map_err(|error| {
+    pub(super) fn load_as(&self, context: &Context, role: Option<Role>) -> Result<Loaded, Failure> {
+        let environment = match role {
+            Some(role) => context.environment.with(ROLE_VARIABLE, role.as_str()),
+            None => context.environment.clone(),
+        };
+        Loaded::read(&self.config, &environment).map_err(|error| {
             let failure = Failure::of(Exit::Usage, &error);
             match error {
                 ConfigError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
@@ -65,7 +78,7 @@ struct Shown {
 
 pub(super) fn run(context: &Context, command: Command) -> Outcome {
     match command {
-        Command::Check(file) => check(context, &file),
+        Command::Check { role, config } => check(context, &config, role),
         Command::Keys => {
             context.terminal.line(config::reference().trim_end())?;
             Ok(Exit::Ok)
@@ -73,8 +86,8 @@ pub(super) fn run(context: &Context, command: Command) -> Outcome {
     }
 }
 
-fn check(context: &Context, file: &ConfigFile) -> Outcome {
-    let loaded = file.load(context)?;
+fn check(context: &Context, file: &ConfigFile, role: Option<Role>) -> Outcome {
+    let loaded = file.load_as(context, role)?;
     let values: Vec<Shown> = loaded
         .effective
         .shown()

@@ -5,9 +5,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::Context;
 use super::config::ConfigFile;
 use crate::clock::WORRYING_LAG;
+use crate::config::{Config, Role};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::house::HouseError;
-use crate::service::{Service, ServiceError};
+use crate::house::outpost::EnrolError;
+use crate::outpost::{Node, NodeError};
+use crate::planes::member::MemberError;
+use crate::service::{Reload, Service, ServiceError};
 use crate::telemetry;
 
 /// Serve the control plane and the gateway
@@ -16,40 +20,110 @@ use crate::telemetry;
 /// certificates and the credentials of upstreams again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Serve this instead of what the configuration says: `all`, `control` or `gateway`
+    #[arg(long, value_name = "ROLE")]
+    role: Option<Role>,
     #[command(flatten)]
     config: ConfigFile,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Outcome {
-    let loaded = args.config.load(context)?;
+    let loaded = args.config.load_as(context, args.role)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let _telemetry = telemetry::start(&loaded.config.telemetry)
             .map_err(|error| Failure::of(Exit::Usage, &error))?;
         let mut signals = Signals::new()?;
-        let mut service =
-            Service::start(&loaded.config, &context.environment).await.map_err(|error| failure(&error))?;
-        context.terminal.note(&format!("control plane and console: {}", service.control_url));
-        context.terminal.note(&format!("gateway: {}", service.gateway_url));
-        for (point, address) in &service.points {
-            context.terminal.note(&format!("{}: {address}", point.as_str()));
-        }
+        let mut served = Served::start(context, &loaded.config).await?;
         let outcome = loop {
             tokio::select! {
-                () = service.failed() => break Err(Failure::new(Exit::Failure, "a part of the system ended by itself")),
+                () = served.failed() => break Err(Failure::new(Exit::Failure, "a part of the system ended by itself")),
                 told = signals.next() => match told {
-                    Told::Reload => service.reload.now(true).await,
+                    Told::Reload => served.reload().now(true).await,
                     Told::Stop => break Ok(Exit::Ok),
                 },
             }
         };
         tracing::info!("stopping");
         tokio::select! {
-            () = service.stop() => {}
+            () = served.stop() => {}
             () = signals.stop_again() => tracing::warn!("told to stop again: what is under way is cut"),
         }
         outcome
     })
+}
+
+/// What runs, by its role.
+enum Served {
+    Control(Box<Service>),
+    Gateway(Box<Node>),
+}
+
+impl Served {
+    async fn start(context: &Context, config: &Config) -> Result<Self, Failure> {
+        let (terminal, environment) = (&context.terminal, &context.environment);
+        let points = match config.role {
+            Role::Gateway => {
+                let node = Node::start(config, environment).await.map_err(|error| node_failure(&error))?;
+                terminal.note(&format!("gateway {}: {}", node.name, node.gateway));
+                if let Some(outlook) = node.outlook {
+                    terminal.note(&format!("probes and metrics: {outlook}"));
+                }
+                let points = node.points.clone();
+                (Self::Gateway(Box::new(node)), points)
+            }
+            Role::All | Role::Control => {
+                let service = Service::start(config, environment).await.map_err(|error| failure(&error))?;
+                terminal.note(&format!("control plane and console: {}", service.control_url));
+                if service.gateway.is_some() {
+                    terminal.note(&format!("gateway: {}", service.gateway_url));
+                }
+                if let Some(planes) = service.planes {
+                    terminal.note(&format!("other gateways connect to: {planes}"));
+                }
+                let points = service.points.clone();
+                (Self::Control(Box::new(service)), points)
+            }
+        };
+        let (served, points) = points;
+        for (point, address) in points {
+            terminal.note(&format!("{}: {address}", point.as_str()));
+        }
+        Ok(served)
+    }
+
+    const fn reload(&self) -> &Reload {
+        match self {
+            Self::Control(service) => &service.reload,
+            Self::Gateway(node) => &node.reload,
+        }
+    }
+
+    async fn failed(&mut self) {
+        match self {
+            Self::Control(service) => service.failed().await,
+            Self::Gateway(node) => node.failed().await,
+        }
+    }
+
+    async fn stop(self) {
+        match self {
+            Self::Control(service) => service.stop().await,
+            Self::Gateway(node) => node.stop().await,
+        }
+    }
+}
+
+fn node_failure(error: &NodeError) -> Failure {
+    match error {
+        NodeError::Service(error) => failure(error),
+        NodeError::Enrolment(EnrolError::Member(MemberError::NotEnrolled)) => Failure::of(Exit::Usage, error)
+            .hint("enrol it with `modelward gateway enrol` and a code of `modelward gateway invite`"),
+        NodeError::Enrolment(EnrolError::House(house)) => with_hint(Failure::of(Exit::Failure, error), house),
+        NodeError::Enrolment(_) | NodeError::Member(_) | NodeError::Keys(_) => {
+            Failure::of(Exit::Failure, error)
+        }
+    }
 }
 
 fn failure(error: &ServiceError) -> Failure {
@@ -65,6 +139,8 @@ fn failure(error: &ServiceError) -> Failure {
         | ServiceError::TokenKeys(_)
         | ServiceError::Control(_)
         | ServiceError::First(_)
+        | ServiceError::Authority(_)
+        | ServiceError::Door(_)
         | ServiceError::Threads(_)
         | ServiceError::Gateway(_) => Exit::Failure,
     };

@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use modelward_decision::vocabulary::{Name, Privilege};
 use modelward_gateway::pdp::CallerPrincipal;
 
+use super::planes::{HostPort, Role};
 use super::points::{Able, Asserted};
 
 /// A value as TOML has it, before anybody knows what it means.
@@ -70,6 +71,8 @@ text_form! {
     CallerPrincipal, "`user:NAME` or `machine:NAME`", |text| text.parse().map_err(|_| "is neither `user:NAME` nor `machine:NAME`".to_owned());
     Able, "obligation such as `round`", |text| text.parse();
     Asserted, "`network` or `device`", |text| text.parse();
+    Role, "`all`, `control` or `gateway`", |text| text.parse();
+    HostPort, "host and port such as `control.example.org:7090`", |text| text.parse();
     Origin, "scheme-less URL such as `audit.example.org/modelward`", |text| text.parse();
 }
 

@@ -9,6 +9,7 @@ use modelward_decision::vocabulary::Name;
 use modelward_gateway::pdp::CallerPrincipal;
 
 use super::form::{ByteSize, Count, HttpUrl, LogFormat, Origin, PrivilegeFile, VariableName};
+use super::planes::{HostPort, Role};
 use super::points::{Able, Asserted};
 use super::setting::{AnySetting, Default, Setting};
 use Default::{Absent, Required, Text};
@@ -26,6 +27,8 @@ macro_rules! settings {
 }
 
 settings! {
+    /// Which planes the process serves: `all` both, `control` without the gateway, `gateway` alone, following a control plane elsewhere.
+    ROLE: Role = "role", Text("all");
     /// Where state, ledger, reservations and keys lie. A relative path counts from the folder of the configuration file.
     DATA_DIR: PathBuf = "data_dir", Absent("the folder of the configuration file");
     /// How long `serve` lets open requests finish after SIGTERM before it cuts them.
@@ -52,6 +55,11 @@ settings! {
     GATEWAY_TLS_KEY: PathBuf = "gateway.tls.key", Absent("no TLS; loopback only");
     /// Listens beyond loopback in plain text: tokens, inputs and outputs can be read on the way.
     GATEWAY_DANGER_PLAIN: bool = "gateway.danger_listen_beyond_loopback_without_tls", Text("false");
+
+    /// Address that gateways in other processes connect to, with mutual TLS by certificates of their own authority. The role `control` needs it.
+    PLANES_LISTEN: SocketAddr = "planes.listen", Absent("no other gateways");
+    /// Host and port of `planes.listen` of the control plane that a gateway follows. The role `gateway` needs it.
+    PLANES_CONTROL: HostPort = "planes.control", Absent("the control plane is in this process");
 
     /// Open connections; one more is closed at once.
     GATEWAY_CONNECTIONS: Count<1, 1_000_000> = "gateway.connections", Text("4096");
@@ -170,6 +178,8 @@ settings! {
     /// Name that authenticator apps show beside the account.
     LOGIN_ISSUER: Name = "login.issuer", Text("Modelward");
 
+    /// Address where the role `gateway` answers `/metrics`, `/healthz/live` and `/healthz/ready`, in plain text and without credentials. The other roles answer them at `control.listen`.
+    TELEMETRY_LISTEN: SocketAddr = "telemetry.listen", Absent("off");
     /// How log lines look: `auto` is human on a terminal and JSON elsewhere.
     LOG_FORMAT: LogFormat = "telemetry.log_format", Text("auto");
     /// Which log lines are written. With `modelward::access=info` each request at the gateway has a line; without, the ledger and the metrics have it anyway.

@@ -1,7 +1,7 @@
 //! The token keys at work: which one signs, which ones verify, and the change from one to the next.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -26,7 +26,11 @@ pub struct Keys {
     pub access: Arc<Verifier>,
     /// Of tokens for the control API.
     pub control: Arc<Verifier>,
+    /// Hears of every change, before anything is signed with a new key.
+    listener: OnceLock<Listener>,
 }
+
+type Listener = Box<dyn Fn(&Keys) + Send + Sync>;
 
 /// Why tokens cannot be signed or verified.
 #[derive(Debug, thiserror::Error)]
@@ -66,28 +70,54 @@ impl Keys {
             Verifier::new(Profile::Access, control_url, gateway_url, key_set(&ring, Profile::Access, now)?);
         let control =
             Verifier::new(Profile::Control, control_url, control_url, key_set(&ring, Profile::Control, now)?);
-        Ok(Self { ring, ids, issuer: Arc::new(issuer), access: Arc::new(access), control: Arc::new(control) })
+        Ok(Self {
+            ring,
+            ids,
+            issuer: Arc::new(issuer),
+            access: Arc::new(access),
+            control: Arc::new(control),
+            listener: OnceLock::new(),
+        })
     }
 
-    pub fn ring(&self) -> &KeyRing {
+    pub const fn ring(&self) -> &Arc<KeyRing> {
         &self.ring
     }
 
-    /// Signs with a new key of this purpose from now on.
+    /// Who hears of changes. There is one at most.
+    pub fn listen(&self, listener: impl Fn(&Self) + Send + Sync + 'static) {
+        if self.listener.set(Box::new(listener)).is_err() {
+            tracing::error!("somebody hears of changes of keys already");
+        }
+    }
+
+    fn tell(&self) {
+        if let Some(listener) = self.listener.get() {
+            listener(self);
+        }
+    }
+
+    /// Makes a new key of this purpose. Where it is at once, it also signs at once.
     ///
     /// # Errors
     /// Keys of this purpose cannot be replaced, or the files cannot be written.
     pub fn replace(&self, purpose: Purpose, at_once: bool, now: Timestamp) -> Result<(), TokenKeyError> {
-        let profile = profile_of(purpose).ok_or(KeyError::Fixed(purpose))?;
-        let fresh = self.ring.rotate(
-            purpose,
-            &*self.ids,
-            now,
-            if at_once { Duration::ZERO } else { grace(profile) },
-        )?;
+        let profile = profile_of(purpose);
+        let grace = if at_once { Duration::ZERO } else { profile.map_or(SNAPSHOT_GRACE, grace) };
+        self.ring.rotate(purpose, &*self.ids, now, grace)?;
         // Verifiers first: nobody may see a token that is not known yet.
-        self.verifier(profile).replace_keys(key_set(&self.ring, profile, now)?);
-        self.issuer.rotate(signing_key(&fresh, profile)?);
+        if let Some(profile) = profile {
+            self.verifier(profile).replace_keys(key_set(&self.ring, profile, now)?);
+        }
+        self.tell();
+        if at_once { self.sign_anew(purpose) } else { Ok(()) }
+    }
+
+    /// Signs tokens with the newest key of this purpose.
+    fn sign_anew(&self, purpose: Purpose) -> Result<(), TokenKeyError> {
+        if let Some(profile) = profile_of(purpose) {
+            self.issuer.rotate(signing_key(&self.ring.active(purpose)?, profile)?);
+        }
         Ok(())
     }
 
@@ -99,8 +129,9 @@ impl Keys {
         let revoked = self.ring.revoke(id, now)?;
         if let Some(profile) = profile_of(revoked.purpose) {
             self.verifier(profile).replace_keys(key_set(&self.ring, profile, now)?);
-            self.issuer.rotate(signing_key(&self.ring.active(revoked.purpose)?, profile)?);
+            self.sign_anew(revoked.purpose)?;
         }
+        self.tell();
         Ok(())
     }
 
@@ -116,7 +147,12 @@ const fn profile_of(purpose: Purpose) -> Option<Profile> {
     match purpose {
         Purpose::AccessToken => Some(Profile::Access),
         Purpose::ControlToken => Some(Profile::Control),
-        Purpose::Checkpoint | Purpose::Totp | Purpose::Facts | Purpose::Pseudonym => None,
+        Purpose::Checkpoint
+        | Purpose::Totp
+        | Purpose::Facts
+        | Purpose::Pseudonym
+        | Purpose::Snapshot
+        | Purpose::Authority => None,
     }
 }
 
@@ -126,6 +162,10 @@ const fn purpose_of(profile: Profile) -> Purpose {
         Profile::Control => Purpose::ControlToken,
     }
 }
+
+/// How long beats are signed with the key before too: a gateway that hears of the new one in this time needs nothing
+/// else.
+const SNAPSHOT_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// As long as anything signed a moment ago can live.
 fn grace(profile: Profile) -> Duration {
@@ -163,6 +203,11 @@ impl Keeper for Keys {
     fn rotate(&self, purpose: &str, at_once: bool, now: Timestamp) -> Result<(), KeeperError> {
         let purpose = Purpose::named(purpose).ok_or_else(|| KeeperError::Unknown(purpose.to_owned()))?;
         Ok(self.replace(purpose, at_once, now)?)
+    }
+
+    fn sign_with_newest(&self, purpose: &str) -> Result<(), KeeperError> {
+        let purpose = Purpose::named(purpose).ok_or_else(|| KeeperError::Unknown(purpose.to_owned()))?;
+        Ok(self.sign_anew(purpose)?)
     }
 
     fn revoke(&self, key: &str, now: Timestamp) -> Result<(), KeeperError> {

@@ -19,7 +19,7 @@ use crate::tls::Certificate;
 
 /// The doors that are on, bound and ready to be served.
 #[derive(Debug)]
-pub(super) struct Doors {
+pub(crate) struct Doors {
     points: Points,
     open: Vec<Open>,
 }
@@ -37,7 +37,7 @@ const SECRET_MIN: usize = 32;
 const SECRET_MAX: usize = 1024;
 
 impl Doors {
-    pub(super) async fn open(config: &Config) -> Result<Self, ServiceError> {
+    pub(crate) async fn open(config: &Config) -> Result<Self, ServiceError> {
         let Configured { authzen, ext_authz, forward_auth, .. } = &config.points;
         let mut open = Vec::new();
         let mut url = String::new();
@@ -60,15 +60,15 @@ impl Doors {
         Ok(Self { points: Points::new(PointsConfig { callers, authzen }), open })
     }
 
-    pub(super) fn certificates(&self) -> impl Iterator<Item = &Arc<Certificate>> {
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = &Arc<Certificate>> {
         self.open.iter().filter_map(|open| open.certificate.as_ref())
     }
 
-    pub(super) fn addresses(&self) -> Vec<(Point, SocketAddr)> {
+    pub(crate) fn addresses(&self) -> Vec<(Point, SocketAddr)> {
         self.open.iter().map(|open| (open.point, open.address)).collect()
     }
 
-    pub(super) fn serve(self, gateway: &Gateway, tasks: &mut JoinSet<()>, stop: &CancellationToken) {
+    pub(crate) fn serve(self, gateway: &Gateway, tasks: &mut JoinSet<()>, stop: &CancellationToken) {
         for open in self.open {
             let (gateway, points) = (gateway.clone(), self.points.clone());
             let stopped = stop.clone().cancelled_owned();

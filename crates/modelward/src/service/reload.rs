@@ -20,18 +20,23 @@ pub struct Reload(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     certificates: Vec<Arc<Certificate>>,
-    credentials: CredentialFiles,
-    gateway: Gateway,
+    /// Of upstreams, with the gateway that shows them.
+    credentials: Option<(CredentialFiles, Gateway)>,
 }
 
 impl Reload {
-    pub(super) fn new<'c>(
+    pub(crate) fn new<'c>(
         certificates: impl Iterator<Item = &'c Arc<Certificate>>,
         credentials: CredentialFiles,
         gateway: Gateway,
     ) -> Self {
         let certificates = certificates.map(Arc::clone).collect();
-        Self(Arc::new(Inner { certificates, credentials, gateway }))
+        Self(Arc::new(Inner { certificates, credentials: Some((credentials, gateway)) }))
+    }
+
+    /// Where there is no gateway.
+    pub(crate) fn of_certificates<'c>(certificates: impl Iterator<Item = &'c Arc<Certificate>>) -> Self {
+        Self(Arc::new(Inner { certificates: certificates.map(Arc::clone).collect(), credentials: None }))
     }
 
     /// Reads what changed, or everything if told to. What cannot be used is logged and left as it was.
@@ -44,7 +49,7 @@ impl Reload {
     }
 
     /// Looks at the files until told to stop.
-    pub(super) async fn watch(self, stop: CancellationToken) {
+    pub(crate) async fn watch(self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(LOOK_INTERVAL);
         loop {
             tokio::select! {
@@ -68,6 +73,8 @@ impl Inner {
                 }
             }
         }
-        self.credentials.refresh(self.gateway.upstreams(), in_any_case);
+        if let Some((credentials, gateway)) = &self.credentials {
+            credentials.refresh(gateway.upstreams(), in_any_case);
+        }
     }
 }

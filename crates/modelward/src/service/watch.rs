@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Until told to stop.
-pub(super) async fn ledger(ledger: Arc<Ledger>, stop: CancellationToken) {
+pub(crate) async fn ledger(ledger: Arc<Ledger>, stop: CancellationToken) {
     let mut before = ledger.status();
     tell(None, &before);
     while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {

@@ -105,6 +105,9 @@ impl Well {
             grants: snapshot.grants().count(),
             clock_lag: clock.lag(),
             ready,
+            // Changes come from this very process.
+            state_age: Some(Duration::ZERO),
+            gateways: plane.gateways_by_state().await.unwrap_or_default(),
         }
     }
 }
@@ -128,7 +131,7 @@ async fn metrics(State(well): State<Well>) -> Response {
     }
 }
 
-fn said(status: StatusCode, text: impl Into<Body>) -> Response {
+pub(crate) fn said(status: StatusCode, text: impl Into<Body>) -> Response {
     let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-store")];
     (status, headers, text.into()).into_response()
 }

@@ -33,15 +33,20 @@ impl Serving {
 
     /// Waits until it has said where it listens.
     pub(crate) fn of(command: &mut Command) -> Self {
+        let mut serving = Self::spawn(command);
+        serving.control = serving.line_after("control plane and console: ");
+        serving.gateway = serving.line_after("gateway: ");
+        serving
+    }
+
+    /// Waits for nothing.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
         // Read all the time: a full pipe would stop the process.
         thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut serving = Self { child, lines, control: String::new(), gateway: String::new() };
-        serving.control = serving.line_after("control plane and console: ");
-        serving.gateway = serving.line_after("gateway: ");
-        serving
+        Self { child, lines, control: String::new(), gateway: String::new() }
     }
 
     /// What follows this text on the line that begins with it.

@@ -24,6 +24,7 @@ pub(crate) struct Ward {
     ines: Stage,
     control: u16,
     gateway: u16,
+    model: String,
     /// What allows ines to predict.
     grant: String,
 }
@@ -51,7 +52,7 @@ impl Ward {
         std::fs::write(&file, upstream).unwrap();
 
         let mut ward =
-            Self { stage, ines: Stage::new(), control: port(), gateway: port(), grant: String::new() };
+            Self { stage, ines: Stage::new(), control: port(), gateway: port(), model, grant: String::new() };
         let mut serving = ward.start();
         assert_eq!(enrol(&ward.stage, "dana", &serving.control, &code).code, 0);
         let inventory = include_str!("../../src/demo/inventory/platform.toml");
@@ -107,6 +108,30 @@ impl Ward {
         Some(Serving::of(&mut command))
     }
 
+    /// The control plane alone, with an address for gateways.
+    pub(crate) fn start_control(&self, planes: u16) -> Serving {
+        let mut command = self.command();
+        command.args(["--role", "control"]).env("MODELWARD_PLANES_LISTEN", format!("127.0.0.1:{planes}"));
+        let mut serving = Serving::spawn(&mut command);
+        serving.control = serving.line_after("control plane and console: ");
+        serving.line_after("other gateways connect to: ");
+        serving
+    }
+
+    /// The configuration of a gateway that reaches the control plane at this port.
+    pub(crate) fn gateway_config(&self, name: &str, planes: u16) -> String {
+        format!(
+            "role = \"gateway\"\ndata_dir = \"data\"\n[planes]\ncontrol = \"127.0.0.1:{planes}\"\n[gateway]\nlisten = \"127.0.0.1:0\"\n\
+             [telemetry]\nlisten = \"127.0.0.1:0\"\n[ledger]\norigin = \"localhost/{name}\"\n\
+             [upstreams.hospital]\nurls = [\"{}\"]\ndanger_credential = \"of-the-model\"\n",
+            self.model
+        )
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.stage.path("data")
+    }
+
     pub(crate) fn ledger(&self) -> PathBuf {
         self.stage.path("data/ledger")
     }
@@ -158,22 +183,7 @@ impl Ward {
 
     /// Asks the model; nothing when no head of an answer came.
     pub(crate) fn predict(&self, token: &str) -> Option<Answer> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.gateway)).ok()?;
-        let head = format!(
-            "POST /diagnosis/v2/models/breast-cancer/infer HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nauthorization: Bearer {token}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{ASKED}",
-            self.gateway,
-            ASKED.len()
-        );
-        stream.write_all(head.as_bytes()).ok()?;
-        let mut bytes = Vec::new();
-        // What came before it broke off counts too.
-        let _broken = stream.read_to_end(&mut bytes);
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let (head, _) = text.split_once("\r\n\r\n")?;
-        let status = head.get(9..12)?.parse().ok()?;
-        let decision = head.lines().find_map(|line| line.strip_prefix("x-modelward-decision: "));
-        Some(Answer { status, decision: decision.map(str::to_owned), text })
+        predict_at(self.gateway, token)
     }
 }
 
@@ -200,8 +210,28 @@ impl Drop for Agent {
     }
 }
 
+/// The same, at any gateway of this machine.
+pub(crate) fn predict_at(gateway: u16, token: &str) -> Option<Answer> {
+    let mut stream = TcpStream::connect(("127.0.0.1", gateway)).ok()?;
+    let head = format!(
+        "POST /diagnosis/v2/models/breast-cancer/infer HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{ASKED}",
+        gateway,
+        ASKED.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    let mut bytes = Vec::new();
+    // What came before it broke off counts too.
+    let _broken = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (head, _) = text.split_once("\r\n\r\n")?;
+    let status = head.get(9..12)?.parse().ok()?;
+    let decision = head.lines().find_map(|line| line.strip_prefix("x-modelward-decision: "));
+    Some(Answer { status, decision: decision.map(str::to_owned), text })
+}
+
 /// A port that the system gives to nobody by itself, so that it is free again after each start.
-fn port() -> u16 {
+pub(crate) fn port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(std::process::id() % 10_000).unwrap();
     loop {
