@@ -7,6 +7,7 @@ mod clone;
 mod flood;
 mod gateway;
 mod memory;
+mod planes;
 mod room;
 mod side;
 mod sse;
@@ -38,6 +39,8 @@ pub enum Bench {
     Sse,
     /// A revocation under a flood of denials, against an idle system
     Flood,
+    /// A revocation at three gateways in processes of their own
+    Planes,
     /// Memory of an idle system
     Memory,
     /// From a clean clone to the first step of the demonstration
@@ -96,8 +99,11 @@ pub async fn run(benches: &[Bench], rounds: usize) -> Result<bool, Error> {
             Bench::Identity => room::run("modelward-identity", "token")?,
             Bench::Ledger => room::run("modelward-ledger", "ledger")?,
             Bench::Clone => figures.extend(clone::run().await?),
-            Bench::Gateway | Bench::Sse | Bench::Flood | Bench::Memory => {}
+            Bench::Gateway | Bench::Sse | Bench::Flood | Bench::Planes | Bench::Memory => {}
         }
+    }
+    if benches.contains(&Bench::Planes) {
+        figures.extend(planes::run(rounds).await?);
     }
     if benches.contains(&Bench::Memory) {
         figures.extend(memory::run().await?);

@@ -78,11 +78,21 @@ pub(crate) enum Behind {
 impl System {
     /// Builds the program, starts it on `cpu`, and waits until it is ready.
     pub(crate) async fn start(behind: &Behind, cpu: Option<usize>) -> Result<Self, Error> {
+        Self::start_with(behind, cpu, &[]).await
+    }
+
+    /// The same with settings of its own.
+    pub(crate) async fn start_with(
+        behind: &Behind,
+        cpu: Option<usize>,
+        variables: &[(&str, String)],
+    ) -> Result<Self, Error> {
         let program = build()?;
         let folder = TempDir::new().map_err(Error::file("a temporary folder"))?;
         let info_file = folder.path().join("demo.json");
         let mut command = cpu.map_or_else(|| Command::new(&program), |cpu| process::pinned(cpu, &program));
         command.args(["demo", "--json", "--stay-for-tests"]).env("MODELWARD_DEMO_INFO", &info_file);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         if let Behind::Given { url, credential } = behind {
             command.env("MODELWARD_DEMO_UPSTREAM", url).env("MODELWARD_DEMO_UPSTREAM_CREDENTIAL", credential);
         }

@@ -106,7 +106,7 @@ async fn revoke(governor: &Session, grant: &str) -> Result<f64, Error> {
 }
 
 /// The two grants of the demonstration.
-async fn grants(governor: &Session) -> Result<[String; 2], Error> {
+pub(super) async fn grants(governor: &Session) -> Result<[String; 2], Error> {
     let page = governor.read("/api/v1/grants?whose=all").await?;
     let privilege = |wanted: &str| {
         let items = page.get("items")?.as_array()?;
