@@ -161,7 +161,7 @@ pub(crate) fn change(kind: u8, number: u8) -> Change {
             name: name(&format!("person-{few}")),
             display_name: format!("Person {number}"),
             clearance: Classification::Internal,
-            active: number % 3 != 0,
+            active: !number.is_multiple_of(3),
             groups: BTreeSet::from([GroupId::from_bits(few % 3)]),
         })),
         1 => Change::Group(Arc::new(Group {
@@ -179,7 +179,7 @@ pub(crate) fn change(kind: u8, number: u8) -> Change {
             name: name(&format!("model-{few}")),
             classification: Classification::Internal,
             tags: BTreeSet::new(),
-            quarantined: number % 2 == 0,
+            quarantined: number.is_multiple_of(2),
             on_sensitive_ask: OnSensitiveAsk::Refuse,
             fail_static: false,
         })),
@@ -198,7 +198,7 @@ pub(crate) fn change(kind: u8, number: u8) -> Change {
         8 => Change::Bump(EpochScope::Session(SessionId::from_bits(few))),
         9 => Change::Remove(Removed::Model(ModelId::from_bits(few))),
         _ => Change::Candidate(
-            (number % 2 == 0).then(|| Candidate { bundle: default_bundle(), reach: Reach::Shadow }),
+            number.is_multiple_of(2).then(|| Candidate { bundle: default_bundle(), reach: Reach::Shadow }),
         ),
     }
 }

@@ -86,7 +86,7 @@ fn a_delayed_beat_is_as_old_as_the_challenge_it_answers() {
     for number in 2..9 {
         follower.challenge(challenge(number), u64::from(number) * 1000);
     }
-    let news = feed(&mut follower, &[answer.clone()]).unwrap().unwrap();
+    let news = feed(&mut follower, std::slice::from_ref(&answer)).unwrap().unwrap();
     assert_eq!(news.fresh_at, Some(10));
     let news = feed(&mut follower, &[control.beat(challenge(5), None)]).unwrap().unwrap();
     assert_eq!(news.fresh_at, Some(5000));

@@ -208,7 +208,7 @@ impl Following {
             Some(sent_at) if sent_at > 0 => self.pulse.fresh(sent_at),
             Some(_) => {}
             None => {
-                tracing::warn!(%at, "the clock of this machine and the control plane's are more than 30 s apart")
+                tracing::warn!(%at, "the clock of this machine and the control plane's are more than 30 s apart");
             }
         }
         Ok(is_new)
