@@ -127,6 +127,10 @@ pub fn privileges(method: &Method, path: &str) -> BTreeSet<Privilege> {
     };
     let Some(actions) = PROTOCOLS.into_iter().find_map(allowed) else { return BTreeSet::new() };
     let mut privileges: BTreeSet<Privilege> = actions.iter().map(|action| action.privilege()).collect();
+    if privileges.contains(&Privilege::ReadOnly) {
+        // Lists hold what one may use, too.
+        privileges.insert(Privilege::Inference);
+    }
     if privileges.contains(&Privilege::Inference) {
         // Scores beside an answer are asked for in the body.
         privileges.insert(Privilege::InferenceSensitive);

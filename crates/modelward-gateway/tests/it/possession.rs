@@ -191,7 +191,11 @@ fn a_client_can_tell_by_the_route_what_its_token_has_to_be_for() {
     assert_eq!(words(Method::POST, "/llm/v1/chat/completions"), "inference inference-sensitive");
     assert_eq!(words(Method::POST, "/llm/v1/embeddings"), "inference-sensitive");
     assert_eq!(words(Method::POST, PATH), "inference inference-sensitive");
-    assert!(words(Method::GET, "/llm/v1/models").contains("read-only"));
+    let listed = words(Method::GET, "/llm/v1/models");
+    assert!(
+        listed.contains("read-only") && listed.contains("inference"),
+        "what one may use is listed: {listed}"
+    );
     assert_eq!(words(Method::DELETE, "/llm/v1/models/chat"), "", "what is always denied needs nothing");
     assert_eq!(words(Method::GET, "/"), "");
     assert_eq!(words(Method::GET, ""), "");
