@@ -88,7 +88,7 @@ fn changed(object: &Value, changes: Value) -> Value {
 }
 
 #[test]
-fn algorithms() {
+fn threats_01_and_02_algorithms() {
     let bench = Workshop::new();
     let unsigned = |alg: &str| {
         let header = changed(&bench.header, json!({ "alg": alg })).to_string();
@@ -114,7 +114,7 @@ fn algorithms() {
 }
 
 #[test]
-fn key_ids() {
+fn threat_03_key_ids() {
     let bench = Workshop::new();
     let kid = |kid: &str| bench.header(json!({ "kid": kid }));
     bench.check([
@@ -138,7 +138,7 @@ fn key_ids() {
 }
 
 #[test]
-fn header_members_nobody_asked_for() {
+fn threat_04_header_members_nobody_asked_for() {
     let bench = Workshop::new();
     let jwk = bench.house.access_key.public().jwk();
     let with = |member: &str, value: Value| bench.header(json!({ member: value }));
@@ -163,7 +163,7 @@ fn header_members_nobody_asked_for() {
 }
 
 #[test]
-fn types_of_other_tokens() {
+fn threat_06_types_of_other_tokens() {
     let bench = Workshop::new();
     let typ = |typ: &str| bench.header(json!({ "typ": typ }));
     bench.check([
@@ -183,7 +183,7 @@ fn types_of_other_tokens() {
 }
 
 #[test]
-fn issuer_and_audience() {
+fn threat_07_issuer_and_audience() {
     let bench = Workshop::new();
     let with = |member: &str, value: Value| bench.claims(json!({ member: value }));
     bench.check([
@@ -207,7 +207,7 @@ fn issuer_and_audience() {
 }
 
 #[test]
-fn times() {
+fn threat_09_times() {
     let bench = Workshop::new();
     let now = noon().as_second();
     let with = |member: &str, value: Value| bench.claims(json!({ member: value }));
@@ -349,7 +349,7 @@ fn null_models(claims: &Value) -> String {
 }
 
 #[test]
-fn json_two_parsers_could_read_differently() {
+fn threat_05_json_two_parsers_could_read_differently() {
     let bench = Workshop::new();
     let kid = bench.house.access_key.id().as_str();
     let claims = bench.claims.to_string();

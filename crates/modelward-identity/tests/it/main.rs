@@ -16,6 +16,7 @@ mod enrolment;
 mod exchange;
 mod federation;
 mod keys;
+mod kinds;
 mod login;
 mod mutations;
 mod reference;
