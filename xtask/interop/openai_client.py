@@ -1,9 +1,15 @@
 """The stock `openai` client against the gateway: what works, what is refused, and what is left out."""
 
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
 import openai
 from openai import OpenAI
 
-from system import Checks, holder, load, sign_in, token
+from system import Checks, holder, load, one_time_code, sign_in, token
 
 info = load()
 offer = info["openai"]
@@ -128,5 +134,53 @@ if any({"inference", "inference-sensitive"} <= set(user["holds"]) for user in in
         "whoever may see log probabilities gets them",
         found is not None and len(found.content) == answer.usage.completion_tokens,
     )
+
+
+# The same package with an agent around it: nothing but its own two variables, and a token no thief can use.
+ASK = """
+import sys
+from openai import APIStatusError, OpenAI
+client = OpenAI(max_retries=0, timeout=30)
+question = [{"role": "user", "content": "What is the margin?"}]
+text = client.chat.completions.create(model=sys.argv[1], messages=question, temperature=0)
+told = ""
+for chunk in client.chat.completions.create(model=sys.argv[1], messages=question, temperature=0, stream=True):
+    told += "".join(choice.delta.content or "" for choice in chunk.choices)
+assert told == text.choices[0].message.content, told
+assert sys.argv[1] in [entry.id for entry in client.models.list()]
+try:
+    client.embeddings.create(model=sys.argv[1], input="radius")
+    raise SystemExit("embeddings were answered")
+except APIStatusError as error:
+    assert error.status_code == 403 and error.body["message"], error
+print(told)
+"""
+
+
+def modelward(home, *args, typed=""):
+    environment = {"HOME": home, "PATH": os.environ["PATH"]}
+    command = [os.environ["MODELWARD"], *args]
+    return subprocess.run(command, input=typed, env=environment, capture_output=True, text=True, timeout=90)
+
+
+def login(home, user):
+    """As `sign_in`, on the command line."""
+    for _ in range(3):
+        now = time.time()
+        code = one_time_code(user["totp_secret"], now + 30)
+        arguments = ["login", user["name"], "--server", info["control_url"], "--password-stdin", "--totp", code]
+        said = modelward(home, *arguments, typed=user["password"] + "\n")
+        if said.returncode == 0:
+            return
+        time.sleep(30 - now % 30 + 1)
+    raise SystemExit(f"{user['name']} cannot sign in: {said.stderr}")
+
+
+with tempfile.TemporaryDirectory() as home:
+    login(home, holder(info, "inference", without=("inference-sensitive",)))
+    endpoint = offer["base_url"].split("/")[-2]
+    said = modelward(home, "exec", "--endpoint", endpoint, "--", sys.executable, "-c", ASK, model)
+    checks.expect("through the agent it asks, streams, lists and is refused", said.returncode == 0, said.stderr)
+    checks.expect("and is told the same", text in said.stdout, said.stdout)
 
 checks.finish()

@@ -6,8 +6,6 @@
 mod clients;
 mod database;
 
-use std::path::Path;
-
 use clap::ValueEnum;
 
 use crate::system::{Behind, System};
@@ -68,22 +66,21 @@ pub async fn run(asked: &[Suite]) -> Result<(), Error> {
 
 async fn try_one(suite: Suite, system: &mut Option<System>) -> Result<(), Error> {
     match suite {
-        Suite::Openai => clients::openai(info(system).await?),
-        Suite::Oip => clients::oip(info(system).await?),
-        Suite::Console => clients::console(info(system).await?),
-        Suite::Ledger => clients::ledger(info(system).await?),
+        Suite::Openai => clients::openai(started(system).await?),
+        Suite::Oip => clients::oip(started(system).await?),
+        Suite::Console => clients::console(started(system).await?),
+        Suite::Ledger => clients::ledger(started(system).await?),
         Suite::Postgres => database::run().await,
         // Named in place of the others, see `run`.
         Suite::All => Ok(()),
     }
 }
 
-/// The file of the running system, which is started when the first suite asks for it.
-async fn info(system: &mut Option<System>) -> Result<&Path, Error> {
+/// The running system, which is started when the first suite asks for it.
+async fn started(system: &mut Option<System>) -> Result<&System, Error> {
     if system.is_none() {
         say("interop: building and starting `modelward demo --stay-for-tests`");
         *system = Some(System::start(&Behind::Own, None).await?);
     }
-    let system = system.as_ref().ok_or_else(|| Error::Unmet("the demonstration did not start".to_owned()))?;
-    Ok(&system.info_file)
+    system.as_ref().ok_or_else(|| Error::Unmet("the demonstration did not start".to_owned()))
 }

@@ -63,6 +63,8 @@ pub(crate) struct System {
     running: Running,
     pub(crate) info: Info,
     pub(crate) info_file: PathBuf,
+    /// What was started.
+    pub(crate) program: PathBuf,
     _folder: TempDir,
 }
 
@@ -98,7 +100,7 @@ impl System {
         }
         let mut running = Running::start("modelward demo", command.stdout(Stdio::null()))?;
         let info = wait_for_info(&mut running, &info_file).await?;
-        Ok(Self { running, info, info_file, _folder: folder })
+        Ok(Self { running, info, info_file, program, _folder: folder })
     }
 
     pub(crate) fn id(&self) -> u32 {

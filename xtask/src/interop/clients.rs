@@ -4,27 +4,29 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::system::target;
+use crate::system::{System, target};
 use crate::{Error, packages, say, tidy};
 
-pub(super) fn openai(info: &Path) -> Result<(), Error> {
-    say("interop openai: the stock `openai` package asks, streams, and is refused");
-    python("openai", &["openai==3.51.0"], "openai_client.py", info)
+pub(super) fn openai(system: &System) -> Result<(), Error> {
+    say(
+        "interop openai: the stock `openai` package asks, streams, and is refused, with a token and with an agent",
+    );
+    python("openai", &["openai==3.51.0"], "openai_client.py", system)
 }
 
-pub(super) fn oip(info: &Path) -> Result<(), Error> {
+pub(super) fn oip(system: &System) -> Result<(), Error> {
     say("interop oip: the stock `tritonclient` package asks, and is refused");
-    python("oip", &["tritonclient[http]==2.73.0"], "oip_client.py", info)
+    python("oip", &["tritonclient[http]==2.73.0"], "oip_client.py", system)
 }
 
-pub(super) fn ledger(info: &Path) -> Result<(), Error> {
+pub(super) fn ledger(system: &System) -> Result<(), Error> {
     say(
         "interop ledger: a verifier of another hand reads the log and checks every entry, tile and signature",
     );
-    python("ledger", &["cryptography>=42"], "verify_ledger.py", info)
+    python("ledger", &["cryptography>=42"], "verify_ledger.py", system)
 }
 
-pub(super) fn console(info: &Path) -> Result<(), Error> {
+pub(super) fn console(system: &System) -> Result<(), Error> {
     say("interop console: Chromium signs in and walks every page, in light, dark and narrow");
     packages::need("chromium", "chromium")?;
     packages::need("node", "nodejs")?;
@@ -40,11 +42,13 @@ pub(super) fn console(info: &Path) -> Result<(), Error> {
     })?;
     let pictures = folder.join("pictures");
     say(&format!("pictures: {}", pictures.display()));
-    packages::run(Command::new("node").arg(script("console.mjs")).arg(info).arg(&folder).arg(&pictures))
+    packages::run(
+        Command::new("node").arg(script("console.mjs")).arg(&system.info_file).arg(&folder).arg(&pictures),
+    )
 }
 
-/// Runs a script in an environment of its own.
-fn python(name: &str, wanted: &[&str], file: &str, info: &Path) -> Result<(), Error> {
+/// Runs a script in an environment of its own, with the program under `MODELWARD`.
+fn python(name: &str, wanted: &[&str], file: &str, system: &System) -> Result<(), Error> {
     packages::need("python3", "python3")?;
     let folder = folder(name)?;
     let venv = folder.join("venv");
@@ -62,7 +66,13 @@ fn python(name: &str, wanted: &[&str], file: &str, info: &Path) -> Result<(), Er
                 .args(wanted),
         )
     })?;
-    packages::run(Command::new(&interpreter).env("PYTHONDONTWRITEBYTECODE", "1").arg(script(file)).arg(info))
+    packages::run(
+        Command::new(&interpreter)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("MODELWARD", &system.program)
+            .arg(script(file))
+            .arg(&system.info_file),
+    )
 }
 
 /// Installs unless the same was installed before.
