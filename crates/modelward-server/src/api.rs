@@ -2,6 +2,7 @@
 
 mod account;
 mod everything;
+mod federation;
 mod openapi;
 mod stream;
 
@@ -36,11 +37,22 @@ pub(crate) fn router() -> Router<Plane> {
 
 /// The handler of a listed route; one that is listed and not handled answers as a fault of ours, and a test finds it.
 fn handler(method: Method, path: &str) -> MethodRouter<Plane> {
-    use self::{account as own, everything as all};
+    use self::{account as own, everything as all, federation as elsewhere};
     match (method, path.strip_prefix("/api/v1/").unwrap_or(path)) {
         (Method::Post, "enrol") => post(own::enrol),
         (Method::Post, "enrol/confirm") => post(own::enrol_confirm),
         (Method::Post, "login") => post(own::login),
+        (Method::Get, "sign-in") => get(elsewhere::options),
+        (Method::Post, "login/issuer") => post(elsewhere::login),
+        (Method::Get, "issuers") => get(elsewhere::issuers),
+        (Method::Get, "issuers/{issuer}") => get(elsewhere::issuer),
+        (Method::Post, "issuers/{issuer}/distrust") => post(elsewhere::distrust),
+        (Method::Post, "issuers/{issuer}/trust") => post(elsewhere::trust),
+        (Method::Post, "issuers/{issuer}/logout") => post(elsewhere::logout),
+        (Method::Get, "strangers") => get(elsewhere::strangers),
+        (Method::Get, "people/{person}/identities") => get(elsewhere::identities),
+        (Method::Post, "people/{person}/identities") => post(elsewhere::link),
+        (Method::Post, "people/{person}/identities/unlink") => post(elsewhere::unlink),
         (Method::Post, "token") => post(own::token),
         (Method::Post, "introspect") => post(own::introspect),
         (Method::Get, "/.well-known/oauth-authorization-server") => get(own::metadata),

@@ -34,12 +34,13 @@ use serde::Serialize;
 
 use crate::authority::Authority;
 use crate::caller::Caller;
+use crate::federation::Federation;
 use crate::figures::{Counting, Figures};
 use crate::gateways::Gateways;
 use crate::keeper::Keeper;
 use crate::policies::Policies;
 use crate::problem::Problem;
-use crate::secrets::TotpKey;
+use crate::secrets::{FlowKey, TotpKey};
 use crate::settings::Settings;
 use crate::turn::Changed;
 use crate::wire::{ErrorCode, GatewayState, Invited};
@@ -63,6 +64,8 @@ pub struct Parts {
     pub keeper: Arc<dyn Keeper>,
     /// Towards gateways in other processes, if there may be any.
     pub authority: Option<Arc<dyn Authority>>,
+    /// Who is believed from elsewhere.
+    pub federation: Federation,
     pub totp_key: TotpKey,
     pub settings: Settings,
 }
@@ -92,6 +95,9 @@ pub struct ControlPlane {
     /// Of access tokens offered in exchange; the proofs that go with them are for this API.
     pub(crate) access: Arc<Verifier>,
     pub(crate) keeper: Arc<dyn Keeper>,
+    pub(crate) federation: Federation,
+    /// Of sign-ins that are on their way through an issuer; a restart lets them begin again.
+    pub(crate) flow_key: FlowKey,
     pub(crate) totp_key: TotpKey,
     pub(crate) settings: Settings,
     pub(crate) passwords: Arc<Passwords>,
@@ -133,9 +139,11 @@ impl ControlPlane {
             access,
             keeper,
             authority,
+            federation,
             totp_key,
             settings,
         } = parts;
+        let flow_key = FlowKey::random(&*ids);
         let now = clock.now();
         let policies = Policies::new(store.clone());
         let first = policies.keep(bundle);
@@ -181,6 +189,8 @@ impl ControlPlane {
             admission: Admission::new(verifier, Proofs::new(ids, now)),
             access,
             keeper,
+            federation,
+            flow_key,
             totp_key,
             settings,
             passwords: Arc::new(Passwords::new()),
@@ -455,7 +465,17 @@ fn draft(event: EventId, actor: Option<PrincipalRef>, detail: &serde_json::Value
         draft = draft.facts(lines);
     }
     // What only takes away may use the reserve of the ledger; see `Lane::Control`.
-    if matches!(what, "revoke" | "drop-grant" | "end-session" | "end-sessions" | "deactivate") {
+    if matches!(
+        what,
+        "revoke"
+            | "drop-grant"
+            | "end-session"
+            | "end-sessions"
+            | "deactivate"
+            | "sign-out-elsewhere"
+            | "distrust-issuer"
+            | "unlink-identity"
+    ) {
         draft.narrowing()
     } else {
         draft

@@ -67,6 +67,8 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/api/v1/enrol", Nothing, "EnrolRequest", "EnrolStarted"),
     route(Post, "/api/v1/enrol/confirm", Nothing, "EnrolConfirmRequest", "Enrolled"),
     route(Post, "/api/v1/login", Nothing, "LoginRequest", "LoggedIn"),
+    route(Get, "/api/v1/sign-in", Nothing, "-", "SignInOptions"),
+    route(Post, "/api/v1/login/issuer", Nothing, "IssuerLoginRequest", "LoggedIn"),
     route(Post, "/api/v1/token", Only(A::SignIn), "form TokenRequest", "TokenResponse"),
     // Of others' tokens, whoever may not read access hears what is said of no token.
     route(Post, "/api/v1/introspect", Only(A::ReadSelf), "form IntrospectRequest", "Introspection"),
@@ -127,6 +129,34 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/api/v1/enrolments", Only(A::ManagePeople), "InviteRequest", "Invited"),
     route(Post, "/api/v1/machines", Only(A::ManagePeople), "ApplyMachinesRequest", "Applied"),
     route(Get, "/api/v1/machines", Either(A::ReadAccess, A::ReadConfiguration), "-", "List<MachineView>"),
+    // Identities of elsewhere.
+    route(Get, "/api/v1/issuers", Either(A::ReadAccess, A::ReadConfiguration), "-", "List<IssuerView>"),
+    route(Get, "/api/v1/issuers/{issuer}", Either(A::ReadAccess, A::ReadConfiguration), "-", "IssuerView"),
+    route(Post, "/api/v1/issuers/{issuer}/distrust", Only(A::ManageKeys), "-", "IssuerChanged"),
+    route(Post, "/api/v1/issuers/{issuer}/trust", Only(A::ManageKeys), "-", "IssuerChanged"),
+    route(Post, "/api/v1/issuers/{issuer}/logout", Nothing, "form LogoutNoticeRequest", "LogoutNoticed"),
+    route(Get, "/api/v1/strangers", Only(A::ManagePeople), "-", "List<StrangerView>"),
+    route(
+        Get,
+        "/api/v1/people/{person}/identities",
+        Either(A::ReadAccess, A::ReadConfiguration),
+        "-",
+        "List<IdentityView>",
+    ),
+    route(
+        Post,
+        "/api/v1/people/{person}/identities",
+        Only(A::ManagePeople),
+        "IdentityRequest",
+        "IdentitiesChanged",
+    ),
+    route(
+        Post,
+        "/api/v1/people/{person}/identities/unlink",
+        Only(A::ManagePeople),
+        "IdentityRequest",
+        "IdentitiesChanged",
+    ),
     // Who may do what.
     route(Post, "/api/v1/can", Own { own: A::ReadSelf, others: A::ReadAccess }, "CanRequest", "CanAnswer"),
     route(Post, "/api/v1/who-can", Only(A::ReadAccess), "WhoCanRequest", "WhoCanAnswer"),

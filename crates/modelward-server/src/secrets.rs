@@ -1,10 +1,14 @@
-//! Authenticator secrets at rest: sealed under a key that never reaches the database.
+//! Secrets that leave this process sealed: authenticator secrets into the database, and sign-ins on their way through an
+//! issuer into the browser that began them.
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use modelward_decision::vocabulary::PersonId;
+use modelward_identity::federation::Flow;
 use modelward_identity::totp::TotpSecret;
 use modelward_seal::source::Ids;
 use modelward_store::StoreError;
@@ -54,6 +58,46 @@ impl TotpKey {
 
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(Key::from_slice(self.0.as_slice()))
+    }
+}
+
+/// The key that sign-ins on their way are sealed under. It lives as long as the process.
+pub(crate) struct FlowKey(Zeroizing<[u8; 32]>);
+
+impl FlowKey {
+    const ASSOCIATED: &[u8] = b"modelward sign-in flow v1";
+
+    pub(crate) fn random(ids: &dyn Ids) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        ids.fill(key.as_mut_slice());
+        Self(key)
+    }
+
+    pub(crate) fn seal(&self, flow: &Flow, ids: &dyn Ids) -> Option<String> {
+        let mut nonce = [0; NONCE_BYTES];
+        ids.fill(&mut nonce);
+        let text = Zeroizing::new(serde_json::to_vec(flow).ok()?);
+        let payload = Payload { msg: &text, aad: Self::ASSOCIATED };
+        let sealed = self.cipher().encrypt(XNonce::from_slice(&nonce), payload).ok()?;
+        Some(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
+    }
+
+    pub(crate) fn open(&self, sealed: &str) -> Option<Flow> {
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, text) = sealed.split_at_checked(NONCE_BYTES)?;
+        let payload = Payload { msg: text, aad: Self::ASSOCIATED };
+        let clear = Zeroizing::new(self.cipher().decrypt(XNonce::from_slice(nonce), payload).ok()?);
+        serde_json::from_slice(&clear).ok()
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(Key::from_slice(self.0.as_slice()))
+    }
+}
+
+impl fmt::Debug for FlowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FlowKey(…)")
     }
 }
 

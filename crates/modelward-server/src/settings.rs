@@ -34,6 +34,11 @@ impl Settings {
     pub fn session_cookie(&self) -> &'static str {
         if self.is_https() { "__Host-mw_sid" } else { "mw_sid" }
     }
+
+    /// Keeps a sign-in that is on its way through an issuer with the browser that began it.
+    pub fn flow_cookie(&self) -> &'static str {
+        if self.is_https() { "__Host-mw_flow" } else { "mw_flow" }
+    }
 }
 
 impl fmt::Debug for Settings {

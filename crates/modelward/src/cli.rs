@@ -15,6 +15,7 @@ mod gateway;
 mod grant;
 mod init;
 mod invite;
+mod issuer;
 mod key;
 mod ledger;
 mod login;
@@ -73,6 +74,8 @@ enum Command {
     Invite(invite::Args),
     #[command(subcommand)]
     People(people::Command),
+    #[command(subcommand)]
+    Issuer(issuer::Command),
     #[command(subcommand)]
     Sessions(sessions::Command),
     Apply(apply::Args),
@@ -133,7 +136,7 @@ fn run(context: &Context, command: Command) -> Outcome {
         Command::Init(args) => init::run(context, args),
         Command::Serve(args) => serve::run(context, &args),
         Command::Enrol(args) => enrol::run(context, &args),
-        Command::Login(args) => login::run(context, args),
+        Command::Login(args) => login::run(context, &args),
         Command::Logout(args) => logout::run(context, &args),
         Command::Whoami(args) => whoami::run(context, &args),
         Command::Token(args) => token::run(context, &args),
@@ -141,6 +144,7 @@ fn run(context: &Context, command: Command) -> Outcome {
         Command::Exec(args) => exec::run(context, &args),
         Command::Invite(args) => invite::run(context, args),
         Command::People(command) => people::run(context, command),
+        Command::Issuer(command) => issuer::run(context, command),
         Command::Sessions(command) => sessions::run(context, command),
         Command::Apply(args) => apply::run(context, &args),
         Command::Grant(args) => grant::run(context, *args),

@@ -3,6 +3,7 @@
 //! [`settings`] is the list of all keys; this file says what they mean together.
 
 mod form;
+mod issuers;
 mod listener;
 mod planes;
 mod points;
@@ -26,11 +27,13 @@ use std::time::Duration;
 use http::HeaderName;
 use ipnet::IpNet;
 use modelward_decision::vocabulary::{Name, Privilege};
+use modelward_identity::federation::WorkloadRule;
 use secrecy::SecretString;
 
 pub use form::{
     ByteSize, Count, Form, HttpUrl, LogFormat, Origin as LedgerOrigin, PrivilegeFile, Raw, VariableName,
 };
+pub use issuers::{AcrWorth, Issuer, Jwks, Worth};
 pub use listener::{Listener, TlsFiles};
 pub use planes::{HostPort, Planes, Role};
 pub use points::{Able, Asserted, Caller, Points};
@@ -56,6 +59,9 @@ pub struct Config {
     pub gateway: Listener,
     pub gateway_bounds: GatewayBounds,
     pub points: Points,
+    /// Who is believed from elsewhere.
+    pub issuers: Vec<Issuer>,
+    pub workloads: Vec<WorkloadRule>,
     /// Ranges with the segment they make up; the longest match wins.
     pub networks: Vec<(IpNet, Name)>,
     pub upstreams: BTreeMap<Name, Upstream>,
@@ -196,6 +202,8 @@ impl Config {
         let gateway = Listener::build(from, &listener::GATEWAY, folder, problems);
         let gateway_bounds = noted(GatewayBounds::build(from), problems);
         let points = Points::build(from, folder, problems);
+        let issuers = issuers::issuers(from, folder, problems);
+        let workloads = issuers::workloads(from, &issuers, problems);
         let networks = networks(from, problems);
         let upstreams = upstreams(from, folder, problems);
         let origin = noted(from.value(&settings::LEDGER_ORIGIN), problems);
@@ -211,6 +219,8 @@ impl Config {
             gateway: gateway?,
             gateway_bounds: gateway_bounds?,
             points: points?,
+            issuers,
+            workloads,
             networks,
             upstreams,
             ledger: Ledger { origin: origin?, segment_size: segment_size? },

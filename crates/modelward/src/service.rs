@@ -21,13 +21,14 @@ use modelward_gateway::pdp::Point;
 use modelward_gateway::{Bounds, GatewayConfig, Limits, Segments};
 use modelward_seal::source::{Clock, Ids};
 use modelward_server::wire::Invited;
-use modelward_server::{ControlPlane, Settings, StartError, TotpKey};
+use modelward_server::{ControlPlane, Federation, Settings, StartError, TotpKey};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::config::{Config, Environment, Role, TlsFiles};
+use crate::federation::{self, FederationError};
 use crate::house::{House, HouseError, Keys, TokenKeyError};
 use crate::keys::{KeyError, Purpose};
 use crate::listener;
@@ -80,6 +81,8 @@ pub enum ServiceError {
     Certificate(#[from] CertificateError),
     #[error(transparent)]
     Upstream(#[from] UpstreamSetupError),
+    #[error(transparent)]
+    Federation(#[from] FederationError),
     #[error("failed to read the secret of a caller from `{}`", path.display())]
     Secret {
         path: PathBuf,
@@ -141,8 +144,10 @@ impl Service {
             None => None,
         };
         let names = (control_url.as_str(), gateway_url.as_str());
+        let federation = federation::build(config, &control_url)?;
         let observer = Arc::<Metrics>::clone(&metrics);
-        let plane = control_plane(&house, config, &keys, authority.clone(), names, observer).await?;
+        let plane =
+            control_plane(&house, config, &keys, authority.clone(), names, federation, observer).await?;
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -299,7 +304,10 @@ async fn resting_plane(house: &House, config: &Config) -> Result<Arc<ControlPlan
     let control_url = config.control.url(config.control.listen);
     let gateway_url = config.gateway.url(config.gateway.listen);
     let keys = Arc::new(token_keys(house, &control_url, &gateway_url)?);
-    control_plane(house, config, &keys, None, (&control_url, &gateway_url), Arc::new(Unobserved)).await
+    // Nobody signs in to it.
+    let federation = Federation::none();
+    let names = (control_url.as_str(), gateway_url.as_str());
+    control_plane(house, config, &keys, None, names, federation, Arc::new(Unobserved)).await
 }
 
 /// A control plane over an open house.
@@ -309,6 +317,7 @@ async fn control_plane(
     keys: &Arc<Keys>,
     authority: Option<Arc<Authority>>,
     (control_url, gateway_url): (&str, &str),
+    federation: Federation,
     observer: Arc<dyn Observer>,
 ) -> Result<Arc<ControlPlane>, ServiceError> {
     let segments = Segments::new(config.networks.iter().cloned());
@@ -316,6 +325,7 @@ async fn control_plane(
     names.sort();
     names.dedup();
     let plane = ControlPlane::start(modelward_server::Parts {
+        federation,
         store: house.store.clone(),
         ledger: Arc::clone(&house.ledger),
         reservations: Arc::clone(&house.reservations),

@@ -31,6 +31,8 @@ pages! {
     GrantPage: Grant, "grant.html";
     SessionsPage: Sessions, "sessions.html";
     PeoplePage: People, "people.html";
+    IssuersPage: Issuers, "issuers.html";
+    SignedOutPage: SignedOut, "signed_out.html";
     LedgerPage: Ledger, "ledger.html";
     EntryPage: Entry, "entry.html";
     GatewaysPage: Gateways, "gateways.html";

@@ -1,5 +1,6 @@
 //! The console's addresses: each page asks the same operations as the API, and shows what they answer.
 
+mod federation;
 mod gateways;
 mod policy;
 
@@ -49,6 +50,8 @@ pub(crate) fn router() -> Router<Plane> {
     Router::new()
         .route("/", get(home))
         .route("/sign-in", get(sign_in_form).post(sign_in))
+        .route("/sign-in/with/{issuer}", get(federation::leave))
+        .route("/sign-in/back", get(federation::back))
         .route("/sign-out", post(sign_out))
         .route("/enrol", get(enrol_form).post(enrol_start))
         .route("/enrol/confirm", post(enrol_confirm))
@@ -81,9 +84,13 @@ pub(crate) fn router() -> Router<Plane> {
         .route("/grants/{grant}/revoke", post(revoke))
         .route("/sessions", get(sessions))
         .route("/sessions/{session}/end", post(end_session))
+        .route("/sessions/link/{issuer}", get(link_own))
         .route("/people", get(people_list))
         .route("/people/{person}", post(change_person))
         .route("/invitations", post(invite))
+        .route("/issuers", get(issuers))
+        .route("/issuers/{issuer}", post(stand))
+        .route("/strangers", post(link_stranger))
         .route("/ledger", get(ledger_page))
         .route("/gateways", get(gateways_page))
         .route("/ledger/find", get(find_entry))
@@ -338,11 +345,13 @@ async fn sign_in_form(State(plane): State<Plane>, request: Request<Body>) -> Res
     let result = async {
         let incoming = Incoming::read(&plane, request, BODY_MAX).await?;
         let query: SignInQuery = incoming.query()?;
+        let next = local(query.next.as_deref());
         page(&SignInPage {
             shell: bare(&plane, Some(theme_of(&incoming)), "Sign in"),
             view: view::SignIn {
                 name: query.name.unwrap_or_default(),
-                next: local(query.next.as_deref()),
+                issuers: federation::buttons(&plane, &next).await,
+                next,
                 use_recovery: query.recovery.is_some(),
                 problem: None,
             },
@@ -389,7 +398,8 @@ async fn sign_in(State(plane): State<Plane>, request: Request<Body>) -> Response
             let status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::UNAUTHORIZED);
             let wait = problem.retry_after.map(|seconds| format!(" Wait {seconds} s before the next try."));
             let problem = format!("{}{}", sentence(&problem.message), wait.unwrap_or_default());
-            let view = view::SignIn { name, next, use_recovery, problem: Some(problem) };
+            let issuers = federation::buttons(&plane, &next).await;
+            let view = view::SignIn { name, next, use_recovery, problem: Some(problem), issuers };
             match render(&SignInPage { shell, view }) {
                 Ok(html) => edge::html(status, html),
                 Err(problem) => refusal_page(bare(&plane, None, "Refused"), &problem),
@@ -426,8 +436,11 @@ async fn sign_out(State(plane): State<Plane>, request: Request<Body>) -> Respons
         Err(response) => return response,
     };
     let result = async {
-        account::sign_out(&site.plane, &site.caller).await?.into_part()?;
-        let mut response = see_other("/sign-in");
+        let ended = account::sign_out(&site.plane, &site.caller).await?.into_part()?;
+        let mut response = match ended.issuer_sign_out_url {
+            Some(link) => federation::signed_out(&plane, theme_of(&site.incoming), link)?,
+            None => see_other("/sign-in"),
+        };
         response.headers_mut().insert(SET_COOKIE, api::no_cookie(&plane.settings)?);
         Ok(response)
     };
@@ -599,6 +612,8 @@ pages! {
     grants_json => Section::Grants, export_grants_json;
     give => Section::Grants, do_give;
     sessions => Section::Sessions, show_sessions;
+    issuers => Section::People, federation::show;
+    link_stranger => Section::People, federation::do_link;
     people_list => Section::People, show_people;
     invite => Section::People, do_invite;
     ledger_page => Section::Ledger, show_ledger;
@@ -615,6 +630,8 @@ pages_of_one! {
     grant => Section::Grants, show_grant;
     revoke => Section::Grants, do_revoke;
     end_session => Section::Sessions, do_end_session;
+    link_own => Section::Sessions, federation::leave_to_link;
+    stand => Section::People, federation::do_stand;
     change_person => Section::People, do_change_person;
     entry => Section::Ledger, show_entry;
 }
@@ -1387,7 +1404,7 @@ async fn show_sessions(site: &Site) -> Result<Response, Problem> {
     let rows = list.items.iter().map(|session| show::session_row(session, site.now)).collect();
     page(&SessionsPage {
         shell: site.shell(Section::Sessions, "Sessions").await,
-        view: view::Sessions { rows },
+        view: view::Sessions { rows, issuers: federation::links(&site.plane).await },
     })
 }
 

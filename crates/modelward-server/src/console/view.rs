@@ -140,6 +140,71 @@ pub struct SignIn {
     pub next: String,
     pub use_recovery: bool,
     pub problem: Option<String>,
+    /// Issuers one can sign in through.
+    pub issuers: Vec<IssuerButton>,
+}
+
+#[derive(Debug, Clone)]
+pub struct IssuerButton {
+    pub title: String,
+    pub link: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct SignedOut {
+    /// Where to sign out at the issuer too.
+    pub link: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Issuers {
+    pub rows: Vec<IssuerRow>,
+    pub strangers: Vec<StrangerRow>,
+    pub can_link: bool,
+    pub can_distrust: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct IssuerRow {
+    pub name: String,
+    pub title: String,
+    pub url: String,
+    pub distrusted: Option<When>,
+    /// Who comes through it.
+    pub ways: String,
+    /// What its sessions reach at most.
+    pub marks: Vec<Mark>,
+    pub groups: String,
+    pub acr: Vec<String>,
+    pub algorithms: String,
+    pub keys: Vec<String>,
+    pub keys_seen: Option<When>,
+    pub mappings: Vec<MappingRow>,
+    pub workloads: Vec<WorkloadRow>,
+    pub sessions: u64,
+}
+
+#[derive(Debug, Clone)]
+pub struct MappingRow {
+    pub external: String,
+    pub group: String,
+    pub counts: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct WorkloadRow {
+    pub name: String,
+    pub machine: String,
+    pub claims: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct StrangerRow {
+    pub issuer: String,
+    pub subject: String,
+    /// What the issuer calls them.
+    pub called: String,
+    pub seen: When,
 }
 
 #[derive(Debug, Clone)]
@@ -566,6 +631,8 @@ pub struct EndGrant {
 #[derive(Debug, Clone)]
 pub struct Sessions {
     pub rows: Vec<SessionRow>,
+    /// Issuers one can link who one is there.
+    pub issuers: Vec<IssuerButton>,
 }
 
 #[derive(Debug, Clone)]

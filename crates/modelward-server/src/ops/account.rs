@@ -19,7 +19,7 @@ use modelward_store::sign_in::Attempt;
 
 use crate::caller::{Caller, Visit};
 use crate::control::{Allowed, ControlPlane};
-use crate::ops::{grants, people};
+use crate::ops::{federation, grants, people};
 use crate::problem::Problem;
 use crate::turn::Changed;
 use crate::wire::{
@@ -230,7 +230,7 @@ pub(crate) fn session_view(record: &SessionRecord, current: Option<SessionId>) -
         created_at: record.created_at,
         last_seen_at: record.last_seen_at,
         idle_until: record.last_seen_at.checked_add(session::IDLE).unwrap_or(Timestamp::MAX),
-        expires_at: record.created_at.checked_add(session::ABSOLUTE).unwrap_or(Timestamp::MAX),
+        expires_at: record.ends_for_good_at(),
         user_agent: record.user_agent.clone().unwrap_or_default(),
     }
 }
@@ -336,7 +336,12 @@ pub(crate) async fn sign_out(
         plane.permit(caller, Action::EndSession, ResourceRef::Platform, Summary::default(), session).await?;
     pass.carry_out(async {
         end(plane, caller, session, "end-session").await?;
-        Ok(LoggedOut { session })
+        let origin = caller.session.as_ref().and_then(|record| record.origin.as_ref());
+        let issuer_sign_out_url = match origin {
+            Some(origin) => federation::sign_out_url(plane, &origin.identity).await,
+            None => None,
+        };
+        Ok(LoggedOut { session, issuer_sign_out_url })
     })
     .await
 }

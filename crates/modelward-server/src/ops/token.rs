@@ -18,6 +18,7 @@ use modelward_seal::canonical::{self, Limits};
 use crate::caller::{self, Caller, Visit, proofs};
 use crate::control::{Allowed, ControlPlane};
 use crate::names;
+use crate::ops::federation;
 use crate::problem::{Challenge, Problem};
 use crate::wire::{
     AuthorizationDetail, ErrorCode, IntrospectRequest, Introspection, Secret, TokenRequest, TokenResponse,
@@ -67,7 +68,13 @@ pub(crate) async fn exchange(
     let ask = asked(plane, &request)?;
     let held = held(plane, visit, parts, &ask.rights)?;
     let ask = Ask { binding: held.map(Held::binding), ..ask };
-    let caller = offered(plane, visit, held, &request.subject_token, &request.subject_token_type).await?;
+    let (caller, opened) = if request.subject_token_type == TokenRequest::SUBJECT_WORKLOAD {
+        let (caller, opened) = federation::attest(plane, visit, request.subject_token.expose()).await?;
+        (caller, Some(opened))
+    } else {
+        let (token, kind) = (&request.subject_token, &request.subject_token_type);
+        (offered(plane, visit, held, token, kind).await?, None)
+    };
     let actor = match (&request.actor_token, &request.actor_token_type) {
         (Some(token), Some(kind)) => Some(offered(plane, visit, held, token, kind).await?),
         (None, None) => None,
@@ -84,6 +91,9 @@ pub(crate) async fn exchange(
     let (ask, pass) = plane.permit(&caller, Action::SignIn, ResourceRef::Platform, summary, ask).await?;
     let minted = pass
         .carry_out(async {
+            if let Some(opened) = &opened {
+                plane.store.begin_session(&opened.record).await?;
+            }
             let snapshot = plane.snapshot();
             let now = plane.now();
             let asked = &ask.rights.privileges;

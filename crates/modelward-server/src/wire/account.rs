@@ -158,9 +158,13 @@ pub struct BootstrapView {
 pub struct LoggedOut {
     #[schema(value_type = String)]
     pub session: SessionId,
+    /// Where one also signs out at the issuer the session came from; open it in the browser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer_sign_out_url: Option<String>,
 }
 
-/// RFC 8693 section 2.1, as `application/x-www-form-urlencoded`.
+/// RFC 8693 section 2.1, as `application/x-www-form-urlencoded`. The subject token is a session secret, an access token, or
+/// a token by which a workload proves itself: of a Kubernetes service account, a SPIFFE trust domain, a CI system.
 ///
 /// With a `DPoP` header, the token is bound to the key of its proof; above `inference` it has to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -169,8 +173,9 @@ pub struct TokenRequest {
     /// `urn:ietf:params:oauth:grant-type:token-exchange`
     pub grant_type: String,
     pub subject_token: Secret,
-    /// `urn:modelward:params:oauth:token-type:session` or `urn:ietf:params:oauth:token-type:access_token`. A bound
-    /// token is taken from whoever proves the key it is bound to.
+    /// `urn:modelward:params:oauth:token-type:session` or `urn:ietf:params:oauth:token-type:access_token`, or
+    /// `urn:ietf:params:oauth:token-type:jwt` for a workload. A bound token is taken from whoever proves the key it is
+    /// bound to.
     pub subject_token_type: String,
     /// Somebody who is to act for the subject: their own session secret or access token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -260,6 +265,8 @@ pub struct Introspection {
 impl TokenRequest {
     pub const GRANT_TYPE: &'static str = "urn:ietf:params:oauth:grant-type:token-exchange";
     pub const SUBJECT_SESSION: &'static str = "urn:modelward:params:oauth:token-type:session";
+    /// RFC 8693 section 3.
+    pub const SUBJECT_WORKLOAD: &'static str = "urn:ietf:params:oauth:token-type:jwt";
     pub const ACCESS_TOKEN: &'static str = "urn:ietf:params:oauth:token-type:access_token";
 }
 

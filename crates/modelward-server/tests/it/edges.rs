@@ -24,6 +24,7 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         .replace("{person}", "femi")
         .replace("{purpose}", "access-token")
         .replace("{key}", "k1")
+        .replace("{issuer}", "corporate")
         .replace("{index}", "0")
         .replace("{bundle}", "sha256:0")
         .replace("{*path}", "entries/000.p/1");
@@ -48,6 +49,7 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         "ApplyMachinesRequest" => Some(json!({ "machines": [] })),
         "InviteGatewayRequest" => Some(json!({ "name": "edge" })),
         "InviteRequest" => Some(json!({ "name": "kofi" })),
+        "IdentityRequest" => Some(json!({ "issuer": "corporate", "subject": "x" })),
         "CanRequest" => Some(json!({ "principal": "dana", "action": "predict", "resource": "fraud" })),
         "WhatCanRequest" => Some(json!({ "principal": "dana" })),
         "WhoCanRequest" => Some(json!({ "action": "predict", "resource": "fraud" })),

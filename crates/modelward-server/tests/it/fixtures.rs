@@ -312,6 +312,10 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
             problem: (count > 0).then(|| {
                 "Name, password or code do not match. Wait 3 seconds before the next try.".to_owned()
             }),
+            issuers: rows(count.min(2), |position| IssuerButton {
+                title: pick(["Corporate", "Partners"], position),
+                link: "/sign-in/with/corporate?next=%2F".to_owned(),
+            }),
         }
     );
     page!("enrol-1", EnrolPage, bare("Enrol"), Enrol::Code { problem: None });
@@ -672,6 +676,59 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
                 last_seen: when(position as i64 * 600),
                 ends: when(-1800),
             }),
+            issuers: rows(count.min(1), |_| IssuerButton {
+                title: "Corporate".to_owned(),
+                link: "/sessions/link/corporate".to_owned(),
+            }),
+        }
+    );
+    page!(
+        "signed-out",
+        SignedOutPage,
+        bare("Signed out"),
+        SignedOut { link: "https://id.example.org/end".to_owned() }
+    );
+    page!(
+        "issuers",
+        IssuersPage,
+        shell(Section::People, "Issuers"),
+        Issuers {
+            rows: rows(count.min(3), |position| IssuerRow {
+                name: pick(["corporate", "github", "cluster"], position),
+                title: pick(["Corporate", "GitHub Actions", "Cluster"], position),
+                url: "https://id.example.org/realms/staff".to_owned(),
+                distrusted: (position == 2).then(|| when(300)),
+                ways: pick(["console, command line", "workloads"], position.min(1)),
+                marks: vec![Mark::allow(Privilege::ReadOnly), Mark::allow(Privilege::Inference)],
+                groups: "gives groups that begin with corp-".to_owned(),
+                acr: if position == 0 {
+                    vec!["phr=phr".to_owned(), "mfa=2fa".to_owned()]
+                } else {
+                    Vec::new()
+                },
+                algorithms: "RS256 ES256".to_owned(),
+                keys: rows(count.min(2), |key| format!("key-{key}")),
+                keys_seen: Some(when(120)),
+                mappings: rows(count.min(12), |mapping| MappingRow {
+                    external: format!("cn=group-{mapping},ou=groups,dc=example,dc=org"),
+                    group: format!("corp-group-{mapping}"),
+                    counts: mapping != 1,
+                }),
+                workloads: rows(count.min(2), |_| WorkloadRow {
+                    name: "release".to_owned(),
+                    machine: "releaser".to_owned(),
+                    claims: vec!["repository_id=1234".to_owned(), "ref=refs/heads/main".to_owned()],
+                }),
+                sessions: 12,
+            }),
+            strangers: rows(count, |position| StrangerRow {
+                issuer: "corporate".to_owned(),
+                subject: format!("00u1a2b3c4d5e6f7g8h{position}"),
+                called: "Femi Adeyemi, femi@example.org".to_owned(),
+                seen: when(3600),
+            }),
+            can_link: true,
+            can_distrust: true,
         }
     );
     page!(

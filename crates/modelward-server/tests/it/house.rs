@@ -20,7 +20,7 @@ use modelward_ledger::{Config, Ledger};
 use modelward_seal::note::{KeyName, SoftwareSigner};
 use modelward_seal::source::{Clock, Ids};
 use modelward_server::wire::KeyView;
-use modelward_server::{ControlPlane, Keeper, KeeperError, Parts, Settings, TotpKey};
+use modelward_server::{ControlPlane, Federation, Keeper, KeeperError, Parts, Settings, TotpKey};
 use modelward_store::{Options, Store};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -138,19 +138,28 @@ impl House {
 
     /// A house that begins with this bundle.
     pub(crate) async fn under(bundle: Bundle) -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap(), false, bundle).await
+        Self::believing(bundle, Federation::none()).await
+    }
+
+    /// One that believes others too.
+    pub(crate) async fn believing(bundle: Bundle, federation: Federation) -> Self {
+        Box::pin(Self::in_folder(tempfile::tempdir().unwrap(), false, bundle, federation)).await
     }
 
     /// Lets everything go and starts again from what is on disk.
     pub(crate) async fn restarted(self) -> Self {
+        self.restarted_believing(Bundle::default_bundle().unwrap(), Federation::none()).await
+    }
+
+    pub(crate) async fn restarted_believing(self, bundle: Bundle, federation: Federation) -> Self {
         let Self { plane, ledger, app, folder, verifier, clock } = self;
         drop((plane, app, verifier, clock));
         ledger.close();
         drop(ledger);
-        Self::in_folder(folder, true, Bundle::default_bundle().unwrap()).await
+        Box::pin(Self::in_folder(folder, true, bundle, federation)).await
     }
 
-    async fn in_folder(folder: TempDir, exists: bool, bundle: Bundle) -> Self {
+    async fn in_folder(folder: TempDir, exists: bool, bundle: Bundle, federation: Federation) -> Self {
         let start: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
         let start = if exists { start + SignedDuration::from_hours(1) } else { start };
         let clock = Arc::new(StillClock(AtomicI64::new(start.as_microsecond())));
@@ -182,6 +191,7 @@ impl House {
             access: Arc::clone(&gateway),
             keeper: Arc::new(NoKeys),
             authority: None,
+            federation,
             totp_key: TotpKey::new(Zeroizing::new([7; 32])),
             settings: Settings {
                 external_url: ORIGIN.to_owned(),

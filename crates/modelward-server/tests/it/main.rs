@@ -13,6 +13,7 @@ mod console;
 mod edges;
 mod endpoints;
 mod explaining;
+mod federation;
 mod first_day;
 mod fixtures;
 mod house;

@@ -1,18 +1,34 @@
 //! `modelward login`
 
+mod elsewhere;
+
+use std::path::PathBuf;
+
 use modelward_decision::vocabulary::Name;
 use modelward_server::wire::{LoggedIn, LoginRequest, Secret};
 
-use super::api::{Server, wait};
+use super::api::{Server, Target, wait};
 use super::{Context, ask, time};
 use crate::client::Client;
 use crate::credentials::Session;
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
+use elsewhere::Way;
 
-/// Sign in
+/// Sign in, with a password or through an issuer
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    name: Name,
+    /// The name to sign in with; an issuer knows it without
+    #[arg(required_unless_present = "issuer", conflicts_with = "issuer")]
+    name: Option<Name>,
+    /// Sign in through this issuer: in the browser of this machine, unless `--device` is given
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["password_stdin", "totp", "recovery_code"])]
+    issuer: Option<Name>,
+    /// Show a code to type into a browser on any machine
+    #[arg(long, requires = "issuer")]
+    device: bool,
+    /// Certificate authorities to believe the issuer by, instead of those of the system, in PEM
+    #[arg(long, value_name = "FILE", requires = "issuer")]
+    issuer_ca: Option<PathBuf>,
     /// Read the password from the first line of standard input
     #[arg(long)]
     password_stdin: bool,
@@ -26,19 +42,34 @@ pub(super) struct Args {
     server: Server,
 }
 
-pub(super) fn run(context: &Context, args: Args) -> Outcome {
+pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     let mut target = args.server.target(context)?;
     let client = Client::new(target.url.clone(), target.ca.clone(), None)?;
+    let answer = match (&args.issuer, args.name.clone()) {
+        (Some(issuer), _) => {
+            let way = if args.device { Way::Device } else { Way::Loopback };
+            wait(elsewhere::sign_in(context, &client, issuer, args.issuer_ca.clone(), way))?
+        }
+        (None, Some(name)) => with_password(&client, args, name)?,
+        (None, None) => return Err(Failure::new(Exit::Usage, "who signs in is not named")),
+    };
+    keep(context, &mut target, &answer)
+}
+
+fn with_password(client: &Client, args: &Args, name: Name) -> Result<LoggedIn, Failure> {
     let password =
         if args.password_stdin { Secret::new(ask::piped("password")?) } else { ask::secret("Password")? };
-    let (totp, recovery_code) = match args.totp {
+    let (totp, recovery_code) = match args.totp.clone() {
         _ if args.recovery_code => (None, Some(ask::secret("Recovery code")?)),
         Some(digits) => (Some(Secret::new(digits)), None),
         None => (Some(Secret::new(ask::line("Code of the authenticator app")?)), None),
     };
-    let request = LoginRequest { name: args.name, password, totp, recovery_code };
-    let answer: LoggedIn = wait(async { Ok(client.post("/api/v1/login", &request).await?) })?;
+    let request = LoginRequest { name, password, totp, recovery_code };
+    wait(async { Ok(client.post("/api/v1/login", &request).await?) })
+}
 
+/// Keeps the session for later commands, and says whose it is.
+fn keep(context: &Context, target: &mut Target, answer: &LoggedIn) -> Outcome {
     let url = target.url.to_string();
     let session = Session {
         name: answer.person.name.clone(),

@@ -33,6 +33,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
         context.terminal.value(&ended)?;
     } else {
         context.terminal.note(&format!("signed out at {url}"));
+        if let Some(there) = ended.and_then(|ended| ended.issuer_sign_out_url) {
+            context.terminal.note(&format!("to sign out at the issuer too, open {there}"));
+        }
     }
     Ok(Exit::Ok)
 }

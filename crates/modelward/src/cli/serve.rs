@@ -130,6 +130,7 @@ fn failure(error: &ServiceError) -> Failure {
     let exit = match error {
         ServiceError::Certificate(_)
         | ServiceError::Upstream(_)
+        | ServiceError::Federation(_)
         | ServiceError::Secret { .. }
         | ServiceError::SecretLength { .. }
         | ServiceError::Listen { .. } => Exit::Usage,

@@ -1,12 +1,16 @@
 //! `modelward token`
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
 use modelward_decision::vocabulary::Privilege;
-use modelward_server::wire::{TokenRequest, TokenResponse};
+use modelward_server::wire::{Secret, TokenRequest, TokenResponse};
 
 use super::Context;
 use super::api::{Server, wait};
 use crate::client::Client;
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 
 /// Exchange the session for an access token, good for minutes, and write it to stdout
 ///
@@ -19,6 +23,10 @@ pub(super) struct Args {
     /// A model the token is good for; every model one has rights on when absent
     #[arg(long = "model", value_name = "NAME")]
     models: Vec<String>,
+    /// File with the token by which a workload proves itself, in the place of a session: of its Kubernetes service account, its
+    /// SPIFFE trust domain or its CI system
+    #[arg(long, value_name = "FILE")]
+    workload_token: Option<PathBuf>,
     /// Who takes the token, by its URL; the gateway when absent
     #[arg(long, value_name = "URL")]
     audience: Option<String>,
@@ -28,15 +36,19 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     let target = args.server.target(context)?;
-    let session = target.session()?;
-    let client = Client::new(target.url, target.ca, Some(session.clone()))?;
+    let (subject, kind) = match &args.workload_token {
+        Some(path) => (proof(path)?, TokenRequest::SUBJECT_WORKLOAD),
+        None => (target.session()?, TokenRequest::SUBJECT_SESSION),
+    };
+    // The proof stands in the form; beside it, no credential.
+    let client = Client::new(target.url, target.ca, None)?;
     let scope: Vec<&str> = args.privileges.iter().map(|privilege| privilege.as_str()).collect();
     let scope = scope.join(" ");
     let models = args.models.join(" ");
     let mut form = vec![
         ("grant_type", TokenRequest::GRANT_TYPE),
-        ("subject_token", session.expose()),
-        ("subject_token_type", TokenRequest::SUBJECT_SESSION),
+        ("subject_token", subject.expose()),
+        ("subject_token_type", kind),
         ("scope", scope.as_str()),
     ];
     if !models.is_empty() {
@@ -54,4 +66,16 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     terminal.line(answer.access_token.expose())?;
     terminal.note(&format!("good for {} s, for: {}", answer.expires_in, answer.scope));
     Ok(Exit::Ok)
+}
+
+/// Longer ones are refused by the server anyway.
+const PROOF_BYTES_MAX: u64 = 16 * 1024;
+
+fn proof(path: &Path) -> Result<Secret, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Usage, format!("failed to read `{}`: {error}", path.display()))
+    };
+    let mut text = String::new();
+    File::open(path).map_err(failed)?.take(PROOF_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+    Ok(Secret::new(text.trim()))
 }

@@ -11,7 +11,9 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 use modelward_decision::vocabulary::{Name, Privilege};
 use modelward_gateway::pdp::CallerPrincipal;
+use modelward_identity::federation::{Algorithm, ClaimMatch, ClaimMatchError, UrlRefusal, WebUrl};
 
+use super::issuers::{AcrWorth, Worth};
 use super::planes::{HostPort, Role};
 use super::points::{Able, Asserted};
 
@@ -73,6 +75,12 @@ text_form! {
     Asserted, "`network` or `device`", |text| text.parse();
     Role, "`all`, `control` or `gateway`", |text| text.parse();
     HostPort, "host and port such as `control.example.org:7090`", |text| text.parse();
+    WebUrl, "https URL such as `https://id.example.org`", |text| text.parse().map_err(|why: UrlRefusal| format!("cannot be asked: {why}"));
+    Algorithm, "signature algorithm such as `RS256`", |text| text.parse().map_err(|_| "is none of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA".to_owned());
+    Privilege, "privilege such as `inference`", |text| text.parse().map_err(|_| "is no privilege".to_owned());
+    AcrWorth, "`acr` value and its worth such as `phr=phr`", |text| text.parse();
+    Worth, "`1fa`, `2fa` or `phr`", |text| text.parse();
+    ClaimMatch, "claim and pattern such as `ref=refs/heads/main`", |text| text.parse().map_err(|why: ClaimMatchError| format!("cannot be used: {why}"));
     Origin, "scheme-less URL such as `audit.example.org/modelward`", |text| text.parse();
 }
 

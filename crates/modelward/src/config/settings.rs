@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
-use modelward_decision::vocabulary::Name;
+use modelward_decision::vocabulary::{Name, Privilege};
 use modelward_gateway::pdp::CallerPrincipal;
+use modelward_identity::federation::{Algorithm, ClaimMatch, WebUrl};
 
 use super::form::{ByteSize, Count, HttpUrl, LogFormat, Origin, PrivilegeFile, VariableName};
+use super::issuers::{AcrWorth, Worth};
 use super::planes::{HostPort, Role};
 use super::points::{Able, Asserted};
 use super::setting::{AnySetting, Default, Setting};
@@ -137,6 +139,52 @@ settings! {
     CALLER_ENDPOINT: Name = "callers.*.endpoint", Absent("none");
     /// File with the secret a proxy shows in `x-modelward-proxy-secret`, 32 bytes at least. Read at the start.
     CALLER_SECRET_FILE: PathBuf = "callers.*.secret_file", Absent("the caller is no proxy");
+
+    /// Issuer identifier of an OpenID provider, a cluster or a CI system, byte for byte as its tokens name it. Discovery is asked below it.
+    ISSUER_URL: WebUrl = "issuers.*.url", Required;
+    /// What people read on the button to sign in.
+    ISSUER_TITLE: String = "issuers.*.title", Absent("the name of the section");
+    /// Client the console is at the issuer. Its redirect URI there is `/sign-in/back` of the control plane, its back-channel logout URI `/api/v1/issuers/NAME/logout`.
+    ISSUER_CLIENT_ID: String = "issuers.*.client_id", Absent("nobody signs in to the console through it");
+    /// File with the secret of that client.
+    ISSUER_CLIENT_SECRET_FILE: PathBuf = "issuers.*.client_secret_file", Absent("a public client; PKCE protects it");
+    /// Public client the command line is at the issuer, for the device flow or a redirect to `http://127.0.0.1`.
+    ISSUER_CLI_CLIENT_ID: String = "issuers.*.cli_client_id", Absent("nobody signs in to the command line through it");
+    /// Scopes that are asked for.
+    ISSUER_SCOPES: Vec<String> = "issuers.*.scopes", Text("openid,profile,email");
+    /// Algorithms its tokens are believed under, whatever its documents say.
+    ISSUER_ALGORITHMS: Vec<Algorithm> = "issuers.*.algorithms", Text("RS256,ES256");
+    /// What sessions that rest on it can be used for at most, besides one's own things.
+    ISSUER_PRIVILEGES: Vec<Privilege> = "issuers.*.privileges", Text("read-only,inference");
+    /// Groups of ours can come from it, as `groups.toml` of the policy bundle maps them, if their names begin with this.
+    ISSUER_GROUP_PREFIX: String = "issuers.*.group_prefix", Absent("it gives no group");
+    /// Claim that lists groups.
+    ISSUER_GROUPS_CLAIM: String = "issuers.*.groups_claim", Text("groups");
+    /// What its `acr` values are worth: `1fa`, `2fa` or `phr`.
+    ISSUER_ACR: Vec<AcrWorth> = "issuers.*.acr", Absent("every sign-in through it counts as one factor");
+    /// Where its keys are, in the place of what discovery says.
+    ISSUER_JWKS_URL: WebUrl = "issuers.*.jwks_url", Absent("as discovery says");
+    /// File with its keys, for an issuer that cannot be reached. Read at the start.
+    ISSUER_JWKS_FILE: PathBuf = "issuers.*.jwks_file", Absent("as discovery says");
+    /// Its keys themselves, as a JSON Web Key Set.
+    ISSUER_JWKS: String = "issuers.*.jwks", Absent("as discovery says");
+    /// Audience that tokens of workloads have to be made for, and for no other.
+    ISSUER_AUDIENCE: String = "issuers.*.audience", Absent("the address of the control plane");
+    /// Authorities that may have signed its certificate, in PEM.
+    ISSUER_CA_FILE: PathBuf = "issuers.*.ca_file", Absent("the authorities of the system");
+    /// Hosts that may be asked although they are on a private network. Without, only public addresses are.
+    ISSUER_PRIVATE_HOSTS: Vec<String> = "issuers.*.private_hosts", Absent("none");
+
+    /// Issuer whose tokens prove the workload.
+    WORKLOAD_ISSUER: Name = "workloads.*.issuer", Required;
+    /// Machine of the inventory the workload is.
+    WORKLOAD_MACHINE: Name = "workloads.*.machine", Required;
+    /// Claims of the token, all of which have to match. `a/b` is the member `b` of the claim `a`; `*` stands for any characters but `/` and `:`, `**` for any.
+    WORKLOAD_MATCH: Vec<ClaimMatch> = "workloads.*.match", Required;
+    /// A token made to live longer is refused; 24 hours at most.
+    WORKLOAD_LIFE: Duration = "workloads.*.max_life", Text("1h");
+    /// What the proof is worth: `1fa` or `2fa`. Experiments and the registry take `2fa`.
+    WORKLOAD_STRENGTH: Worth = "workloads.*.strength", Text("1fa");
 
     /// Name of the segment a peer address falls in, keyed by CIDR range. The longest matching range wins; an address in no range is in the segment `unknown`.
     NETWORKS: Name = "networks.*", Absent("every address is in the segment `unknown`");
