@@ -8,7 +8,7 @@ mod database;
 
 use clap::ValueEnum;
 
-use crate::system::{Behind, System};
+use crate::system::{Behind, System, build};
 use crate::{Error, report, say};
 
 /// What to try.
@@ -20,6 +20,8 @@ pub enum Suite {
     Oip,
     /// The console in Chromium
     Console,
+    /// Signing in through npm `oidc-provider`, in Chromium and on the command line
+    Identity,
     /// A ledger verifier in Python that shares no code with ours
     Ledger,
     /// The store's own suite on a PostgreSQL server
@@ -28,7 +30,8 @@ pub enum Suite {
     All,
 }
 
-const EVERY: [Suite; 5] = [Suite::Openai, Suite::Oip, Suite::Console, Suite::Ledger, Suite::Postgres];
+const EVERY: [Suite; 6] =
+    [Suite::Openai, Suite::Oip, Suite::Console, Suite::Identity, Suite::Ledger, Suite::Postgres];
 
 impl Suite {
     const fn name(self) -> &'static str {
@@ -36,6 +39,7 @@ impl Suite {
             Self::Openai => "openai",
             Self::Oip => "oip",
             Self::Console => "console",
+            Self::Identity => "identity",
             Self::Ledger => "ledger",
             Self::Postgres => "postgres",
             Self::All => "all",
@@ -69,6 +73,7 @@ async fn try_one(suite: Suite, system: &mut Option<System>) -> Result<(), Error>
         Suite::Openai => clients::openai(started(system).await?),
         Suite::Oip => clients::oip(started(system).await?),
         Suite::Console => clients::console(started(system).await?),
+        Suite::Identity => clients::identity(&build()?),
         Suite::Ledger => clients::ledger(started(system).await?),
         Suite::Postgres => database::run().await,
         // Named in place of the others, see `run`.

@@ -32,18 +32,33 @@ pub(super) fn console(system: &System) -> Result<(), Error> {
     packages::need("node", "nodejs")?;
     packages::need("npm", "npm")?;
     let folder = folder("console")?;
-    install(&folder, &["playwright-core@1.65.1"], |wanted| {
-        packages::run(
-            Command::new("npm")
-                .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
-                .arg(&folder)
-                .args(wanted),
-        )
-    })?;
+    install(&folder, &["playwright-core@1.65.1"], |wanted| npm(&folder, wanted))?;
     let pictures = folder.join("pictures");
     say(&format!("pictures: {}", pictures.display()));
     packages::run(
         Command::new("node").arg(script("console.mjs")).arg(&system.info_file).arg(&folder).arg(&pictures),
+    )
+}
+
+/// An installation of its own, since it believes an issuer that the demonstration does not.
+pub(super) fn identity(program: &Path) -> Result<(), Error> {
+    say("interop identity: people of `oidc-provider` sign in, are linked, signed out and distrusted");
+    for (program, package) in
+        [("chromium", "chromium"), ("node", "nodejs"), ("npm", "npm"), ("openssl", "openssl")]
+    {
+        packages::need(program, package)?;
+    }
+    let folder = folder("identity")?;
+    install(&folder, &["oidc-provider@9.13.3", "playwright-core@1.65.1"], |wanted| npm(&folder, wanted))?;
+    packages::run(Command::new("node").arg(script("identity.mjs")).arg(program).arg(&folder))
+}
+
+fn npm(folder: &Path, wanted: &[&str]) -> Result<(), Error> {
+    packages::run(
+        Command::new("npm")
+            .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+            .arg(folder)
+            .args(wanted),
     )
 }
 
