@@ -165,7 +165,7 @@ fn can_answers_with_its_exit_code() {
         },
         "facts": [], "obligations": [], "held_fields": [], "determining": [],
         "remedies": [{ "kind": "grant", "text": "a grant of `export` on fraud/3" }],
-        "decision": "de_00000000000000000000000002", "revision": 7
+        "decision": "de_00000000000000000000000002", "revision": 7, "bundle": BUNDLE
     });
     let server = Server::answering(vec![(200, logged_in()), (200, answer)]);
     sign_in(&stage, &server);
@@ -175,6 +175,7 @@ fn can_answers_with_its_exit_code() {
         deny  You hold no grant that lets you download weights of fraud/3.
         question      may dana download weights (downloadWeights, export) on fraud/3 in production at 2026-11-20 08:00:00Z
         outcome       not-permitted
+        bundle        sha256:45db000000000000000000000000000000000000000000000000000000000000
         would help    a grant of `export` on fraud/3
     "#]]
     .assert_eq(&said.stdout);
@@ -417,9 +418,9 @@ fn two_bundles_are_compared_cell_by_cell() {
     let said = stage.run(&["policy", "show", BUNDLE, "--against", "sha256:00"]);
     assert_eq!(said.code, 0, "{}", said.stderr);
     expect![[r#"
-        bundle                                                                   name  version  stage     proposed              by
-        sha256:45db000000000000000000000000000000000000000000000000000000000000  acme  2        active    2026-11-20 08:00:00Z  dana
-        sha256:45db000000000000000000000000000000000000000000000000000000000000  acme  2        proposed  2026-11-20 08:00:00Z  dana
+        bundle                                                                   name  version  of    stage     proposed              by
+        sha256:45db000000000000000000000000000000000000000000000000000000000000  acme  2        root  active    2026-11-20 08:00:00Z  dana
+        sha256:45db000000000000000000000000000000000000000000000000000000000000  acme  2        root  proposed  2026-11-20 08:00:00Z  dana
 
         changed       guardrails.cedar
 
