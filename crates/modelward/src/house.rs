@@ -100,14 +100,7 @@ impl House {
         let clock = Arc::new(SystemClock::marked(home.join(STATE_FOLDER).join(CLOCK_FILE))?);
         let ids = Arc::new(SystemIds);
         let keys = KeyRing::create(&home.join(KEYS_FOLDER), &*ids, clock.now())?;
-        let signer = checkpoint_signer(&keys, &config.ledger)?;
-        let verifier = signer.verifier().map_err(HouseError::Origin)?;
-        private::write(&home.join(VERIFIER_KEY_FILE), format!("{verifier}\n").as_bytes())?;
-        let verifier_key = verifier.to_string();
-        let parts = ledger_parts(home, &keys, signer, &clock, &ids)?;
-        private::make_folder(&home.join(LEDGER_FOLDER))?;
-        let ledger = Ledger::create(&home.join(LEDGER_FOLDER), ledger_config(&config.ledger), parts)
-            .map_err(HouseError::Ledger)?;
+        let (ledger, verifier_key) = make_ledger(config, &keys, &clock, &ids)?;
         let reservations =
             Reservations::create(&home.join(RESERVATIONS_FOLDER)).map_err(HouseError::Reservations)?;
         Self::furnish(home, clock, ids, keys, ledger, reservations, verifier_key).await
@@ -126,11 +119,7 @@ impl House {
         let clock = Arc::new(SystemClock::marked(home.join(STATE_FOLDER).join(CLOCK_FILE))?);
         let ids = Arc::new(SystemIds);
         let keys = KeyRing::open_grown(&home.join(KEYS_FOLDER), &*ids, clock.now())?;
-        let signer = checkpoint_signer(&keys, &config.ledger)?;
-        let verifier_key = check_origin(home, &signer, &config.ledger)?;
-        let parts = ledger_parts(home, &keys, signer, &clock, &ids)?;
-        let ledger = Ledger::open(&home.join(LEDGER_FOLDER), ledger_config(&config.ledger), parts)
-            .map_err(HouseError::Ledger)?;
+        let (ledger, verifier_key) = open_ledger(config, &keys, &clock, &ids)?;
         let reservations =
             Reservations::open(&home.join(RESERVATIONS_FOLDER)).map_err(HouseError::Reservations)?;
         Self::furnish(home, clock, ids, keys, ledger, reservations, verifier_key).await
@@ -185,19 +174,57 @@ impl House {
     /// Writes what is left to write and lets go of everything.
     pub async fn close(self) {
         self.store.close().await;
-        let Self { ledger, clock, .. } = self;
-        let closed = tokio::task::spawn_blocking(move || {
-            ledger.close();
-            clock.persist()
-        });
-        match closed.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(error = crate::exit::chain(&error), "the clock mark was not written");
-            }
-            Err(error) => tracing::error!(%error, "the ledger did not close"),
-        }
+        close(self.ledger, self.clock).await;
     }
+}
+
+/// Writes what is left to write of a ledger, and the mark that keeps time from going back.
+async fn close(ledger: Arc<Ledger>, clock: Arc<SystemClock>) {
+    let closed = tokio::task::spawn_blocking(move || {
+        ledger.close();
+        clock.persist()
+    });
+    match closed.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(error = crate::exit::chain(&error), "the clock mark was not written");
+        }
+        Err(error) => tracing::error!(%error, "the ledger did not close"),
+    }
+}
+
+/// A new ledger, with the key that checks its checkpoints beside it.
+fn make_ledger(
+    config: &Config,
+    keys: &KeyRing,
+    clock: &Arc<SystemClock>,
+    ids: &Arc<SystemIds>,
+) -> Result<(Ledger, String), HouseError> {
+    let home = &config.data_dir;
+    let signer = checkpoint_signer(keys, &config.ledger)?;
+    let verifier_key = signer.verifier().map_err(HouseError::Origin)?.to_string();
+    private::write(&home.join(VERIFIER_KEY_FILE), format!("{verifier_key}\n").as_bytes())?;
+    let parts = ledger_parts(home, keys, signer, clock, ids)?;
+    private::make_folder(&home.join(LEDGER_FOLDER))?;
+    let ledger = Ledger::create(&home.join(LEDGER_FOLDER), ledger_config(&config.ledger), parts)
+        .map_err(HouseError::Ledger)?;
+    Ok((ledger, verifier_key))
+}
+
+/// The ledger that is there, if it is the one configured, with the key that checks its checkpoints.
+fn open_ledger(
+    config: &Config,
+    keys: &KeyRing,
+    clock: &Arc<SystemClock>,
+    ids: &Arc<SystemIds>,
+) -> Result<(Ledger, String), HouseError> {
+    let home = &config.data_dir;
+    let signer = checkpoint_signer(keys, &config.ledger)?;
+    let verifier_key = check_origin(home, &signer, &config.ledger)?;
+    let parts = ledger_parts(home, keys, signer, clock, ids)?;
+    let ledger = Ledger::open(&home.join(LEDGER_FOLDER), ledger_config(&config.ledger), parts)
+        .map_err(HouseError::Ledger)?;
+    Ok((ledger, verifier_key))
 }
 
 /// `init` works once: it touches nothing that is there.

@@ -4,11 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use modelward_decision::Outcome;
 use modelward_decision::vocabulary::Action;
+use modelward_decision::{Outcome, Snapshot};
 use modelward_enforcement::denial::Reason;
 use modelward_enforcement::{End, Observer, Unavailable};
 use modelward_gateway::Observation;
+use modelward_ledger::Ledger;
 use modelward_server::wire::GatewayState;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -18,6 +19,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::clock::SystemClock;
 
 /// Everything that is measured.
 pub struct Metrics {
@@ -75,6 +78,23 @@ pub struct Reading {
     pub state_age: Option<Duration>,
     /// How many gateways there are in each state, in the order of [`GatewayState::ALL`].
     pub gateways: [u64; 4],
+}
+
+impl Reading {
+    /// What ledger, state and clock say; the rest is for whoever asks to add.
+    pub(crate) fn of(ledger: &Ledger, snapshot: &Snapshot, clock: &SystemClock) -> Self {
+        let status = ledger.status();
+        Self {
+            ledger_entries: status.size,
+            ledger_published: status.published,
+            ledger_waiting: status.waiting,
+            ledger_healthy: status.failed.is_none(),
+            revision: snapshot.revision(),
+            grants: snapshot.grants().count(),
+            clock_lag: clock.lag(),
+            ..Self::default()
+        }
+    }
 }
 
 macro_rules! labels {

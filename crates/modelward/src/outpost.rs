@@ -24,7 +24,7 @@ use crate::metrics::Metrics;
 use crate::planes::counters::Borrower;
 use crate::planes::follow::Following;
 use crate::planes::member::MemberError;
-use crate::service::{Enforcing, Front, Reload, ServiceError, bind, watch};
+use crate::service::{Enforcing, Front, Reload, ServiceError, bind, let_end, watch};
 use outlook::Outlook;
 
 /// A gateway at work. Dropping it cuts everything; [`Node::stop`] ends it in order.
@@ -143,11 +143,7 @@ impl Node {
     /// Takes nothing new, lets requests under way finish, closes everything.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.drain + Duration::from_secs(5), ended).await.is_err() {
-            tracing::warn!("a listener did not stop in time");
-            self.tasks.shutdown().await;
-        }
+        let_end(&mut self.tasks, self.drain).await;
         self.house.close().await;
     }
 }

@@ -214,14 +214,18 @@ impl Service {
     /// Takes nothing new, lets requests under way finish, closes everything.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        let ended = async { while self.tasks.join_next().await.is_some() {} };
-        // The listeners bound their own drain; this is the bound of the bound.
-        if tokio::time::timeout(self.drain + Duration::from_secs(5), ended).await.is_err() {
-            tracing::warn!("a listener did not stop in time");
-            self.tasks.shutdown().await;
-        }
+        let_end(&mut self.tasks, self.drain).await;
         drop((self.plane, self.threads));
         self.house.close().await;
+    }
+}
+
+/// Waits for what was told to stop. The listeners bound their own drain; this is the bound of the bound.
+pub(crate) async fn let_end(tasks: &mut JoinSet<()>, drain: Duration) {
+    let ended = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(drain + Duration::from_secs(5), ended).await.is_err() {
+        tracing::warn!("a listener did not stop in time");
+        tasks.shutdown().await;
     }
 }
 

@@ -8,12 +8,10 @@ use modelward_identity::token::{KeyId, KeyIdError, KeySet, KeySetError, Profile,
 use modelward_ledger::Ledger;
 use modelward_planes::message::{Join, Joined, path};
 use modelward_planes::{FORMAT, TokenStanding, TrustText};
-use modelward_seal::note::Signer as _;
 use modelward_seal::source::Clock as _;
 
 use super::{
-    CLOCK_FILE, HouseError, KEYS_FOLDER, LEDGER_FOLDER, STATE_FOLDER, VERIFIER_KEY_FILE, check_origin,
-    checkpoint_signer, ledger_config, ledger_parts,
+    CLOCK_FILE, HouseError, KEYS_FOLDER, LEDGER_FOLDER, STATE_FOLDER, close, make_ledger, open_ledger,
 };
 use crate::clock::{SystemClock, SystemIds};
 use crate::config::Config;
@@ -74,28 +72,13 @@ impl Outpost {
             SystemClock::marked(home.join(STATE_FOLDER).join(CLOCK_FILE)).map_err(HouseError::from)?;
         let (clock, ids) = (Arc::new(clock), Arc::new(SystemIds));
         let keys = KeyRing::open_for(&home.join(KEYS_FOLDER), &PURPOSES).map_err(HouseError::from)?;
-        let signer = checkpoint_signer(&keys, &config.ledger)?;
-        check_origin(home, &signer, &config.ledger)?;
-        let parts = ledger_parts(home, &keys, signer, &clock, &ids)?;
-        let ledger = Ledger::open(&home.join(LEDGER_FOLDER), ledger_config(&config.ledger), parts)
-            .map_err(HouseError::Ledger)?;
+        let (ledger, _) = open_ledger(config, &keys, &clock, &ids)?;
         Ok(Self { clock, ids, ledger: Arc::new(ledger), member: Arc::new(member) })
     }
 
     /// Writes what is left to write and lets go of everything.
     pub(crate) async fn close(self) {
-        let Self { ledger, clock, .. } = self;
-        let closed = tokio::task::spawn_blocking(move || {
-            ledger.close();
-            clock.persist()
-        });
-        match closed.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(error = crate::exit::chain(&error), "the clock mark was not written");
-            }
-            Err(error) => tracing::error!(%error, "the ledger did not close"),
-        }
+        close(self.ledger, self.clock).await;
     }
 }
 
@@ -107,7 +90,7 @@ pub(crate) async fn enrol(config: &Config, code: JoinCode) -> Result<String, Enr
     let home = &config.data_dir;
     let address = config.planes.control.as_ref().ok_or(EnrolError::NoControl)?;
     Member::refuse_if_enrolled(home)?;
-    make_ledger(config)?;
+    furnish(config)?;
     let candidate = Candidate::new(&SystemIds)?;
     let recognising = Arc::new(Recognising::new(code.clone()));
     let tls = tls::stranger(Arc::clone(&recognising))?;
@@ -120,7 +103,7 @@ pub(crate) async fn enrol(config: &Config, code: JoinCode) -> Result<String, Enr
 }
 
 /// Keys and ledger, unless an attempt before made them.
-fn make_ledger(config: &Config) -> Result<(), HouseError> {
+fn furnish(config: &Config) -> Result<(), HouseError> {
     let home = &config.data_dir;
     for folder in [home.clone(), home.join(STATE_FOLDER)] {
         private::make_folder(&folder)?;
@@ -137,13 +120,7 @@ fn make_ledger(config: &Config) -> Result<(), HouseError> {
     } else {
         KeyRing::create_for(keys_folder, &PURPOSES, &*ids, clock.now())?
     };
-    let signer = checkpoint_signer(&keys, &config.ledger)?;
-    let verifier = signer.verifier().map_err(HouseError::Origin)?;
-    private::write(&home.join(VERIFIER_KEY_FILE), format!("{verifier}\n").as_bytes())?;
-    let parts = ledger_parts(home, &keys, signer, &clock, &ids)?;
-    private::make_folder(&home.join(LEDGER_FOLDER))?;
-    let ledger = Ledger::create(&home.join(LEDGER_FOLDER), ledger_config(&config.ledger), parts)
-        .map_err(HouseError::Ledger)?;
+    let (ledger, _) = make_ledger(config, &keys, &clock, &ids)?;
     ledger.close();
     Ok(())
 }

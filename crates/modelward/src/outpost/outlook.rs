@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use axum::routing::get;
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 use modelward_enforcement::{Enforcer, Pulse};
 use modelward_ledger::Ledger;
 use modelward_seal::source::Clock as _;
@@ -15,7 +14,7 @@ use modelward_seal::source::Clock as _;
 use crate::clock::SystemClock;
 use crate::house::outpost::Outpost;
 use crate::metrics::{Metrics, Reading};
-use crate::service::well::said;
+use crate::service::well::{measured, said};
 
 #[derive(Debug, Clone)]
 pub(super) struct Outlook(Arc<Inner>);
@@ -45,19 +44,10 @@ impl Outlook {
 
     fn reading(&self) -> Reading {
         let Inner { enforcer, ledger, clock, pulse, .. } = &*self.0;
-        let snapshot = enforcer.snapshot();
-        let status = ledger.status();
         Reading {
-            ledger_entries: status.size,
-            ledger_published: status.published,
-            ledger_waiting: status.waiting,
-            ledger_healthy: status.failed.is_none(),
-            revision: snapshot.revision(),
-            grants: snapshot.grants().count(),
-            clock_lag: clock.lag(),
             ready: enforcer.ready().is_ok(),
             state_age: pulse.age(clock.monotonic_micros()),
-            gateways: [0; 4],
+            ..Reading::of(ledger, &enforcer.snapshot(), clock)
         }
     }
 }
@@ -71,8 +61,5 @@ async fn ready(State(Outlook(inner)): State<Outlook>) -> Response {
 
 async fn metrics(State(outlook): State<Outlook>) -> Response {
     let reading = outlook.reading();
-    match outlook.0.metrics.text(reading) {
-        Ok(text) => ([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response(),
-        Err(_) => said(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
-    }
+    measured(&outlook.0.metrics, reading)
 }

@@ -94,20 +94,12 @@ impl Well {
     async fn reading(&self) -> Reading {
         let ready = self.ready().await.is_ok();
         let Inner { plane, ledger, clock, .. } = &*self.0;
-        let snapshot = plane.snapshot();
-        let status = ledger.status();
         Reading {
-            ledger_entries: status.size,
-            ledger_published: status.published,
-            ledger_waiting: status.waiting,
-            ledger_healthy: status.failed.is_none(),
-            revision: snapshot.revision(),
-            grants: snapshot.grants().count(),
-            clock_lag: clock.lag(),
             ready,
             // Changes come from this very process.
             state_age: Some(Duration::ZERO),
             gateways: plane.gateways_by_state().await.unwrap_or_default(),
+            ..Reading::of(ledger, &plane.snapshot(), clock)
         }
     }
 }
@@ -125,7 +117,11 @@ async fn ready(State(well): State<Well>) -> Response {
 
 async fn metrics(State(well): State<Well>) -> Response {
     let reading = well.reading().await;
-    match well.0.metrics.text(reading) {
+    measured(&well.0.metrics, reading)
+}
+
+pub(crate) fn measured(metrics: &Metrics, reading: Reading) -> Response {
+    match metrics.text(reading) {
         Ok(text) => ([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response(),
         Err(_) => said(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
     }
