@@ -74,20 +74,26 @@ pub(super) async fn token(State(plane): State<Plane>, request: Request<Body>) ->
                 // RFC 6749 section 5.2: all the others are 400.
                 _ => StatusCode::BAD_REQUEST,
             };
-            let body = TokenError {
-                error: refused.error.to_owned(),
-                error_description: Some(refused.problem.message.replace(['"', '\\'], "'")),
-            };
-            let mut response = Response::new(Body::from(json(&body).unwrap_or_default()));
-            *response.status_mut() = status;
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            let mut response = oauth_refusal(status, refused.error, &refused.problem);
             if let Some(challenge) = &refused.problem.challenge {
                 challenge.write(response.headers_mut());
             }
             response
         }
     }
+}
+
+/// A refusal in the form of OAuth (RFC 6749 section 5.2).
+pub(super) fn oauth_refusal(status: StatusCode, error: &str, problem: &Problem) -> Response<Body> {
+    let body = TokenError {
+        error: error.to_owned(),
+        error_description: Some(problem.message.replace(['"', '\\'], "'")),
+    };
+    let mut response = Response::new(Body::from(json(&body).unwrap_or_default()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn exchanged(plane: &Plane, request: Request<Body>) -> Result<Response<Body>, exchange::Refused> {

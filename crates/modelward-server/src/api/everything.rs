@@ -1,4 +1,4 @@
-//! Everything but oneself: grants, inventory, people, decisions, keys, ledger. Each handler is one operation.
+//! Everything but oneself: grants, inventory, people, issuers, decisions, keys, ledger. Each handler is one operation.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -9,8 +9,9 @@ use modelward_decision::vocabulary::{DecisionId, GrantId};
 use super::{Answer, Plane, incoming};
 use crate::http::{self as edge, INVENTORY_MAX, Incoming, respond};
 use crate::ops::{
-    access, account, decisions as feed, explain, gateways as outposts, grants as giving, inventory,
-    keys as keeping, ledger as log, people as folk, policy as governing, replay as again,
+    access, account, decisions as feed, explain, federation as elsewhere, gateways as outposts,
+    grants as giving, inventory, keys as keeping, ledger as log, people as folk, policy as governing,
+    replay as again,
 };
 use crate::problem::Problem;
 use crate::wire::{DecisionFilter, Format, GrantFilter, MatrixQuery};
@@ -110,6 +111,8 @@ reads! {
     bundles: governing::list;
     handbook: governing::handbook;
     end_trial: governing::end_trial;
+    issuers: elsewhere::issuers;
+    strangers: elsewhere::strangers;
 }
 
 reads_one! {
@@ -123,6 +126,10 @@ reads_one! {
     end_sessions: account::end_all;
     revoke_key: keeping::revoke;
     remove_gateway: outposts::remove;
+    issuer: elsewhere::issuer;
+    distrust: elsewhere::distrust;
+    trust: elsewhere::trust;
+    identities: elsewhere::identities;
 }
 
 reads_by_id! {
@@ -163,6 +170,8 @@ commands_on_one! {
     sign_bundle: governing::sign, json;
     replay_bundle: again::replay_bundle, json_or_default;
     rotate_key: keeping::rotate, json_or_default;
+    link: elsewhere::link, json;
+    unlink: elsewhere::unlink, json;
 }
 
 pub(super) async fn grants(State(plane): State<Plane>, request: Request<Body>) -> Answer {

@@ -1,18 +1,16 @@
-//! Identities of elsewhere.
+//! Signing in and out through an issuer of elsewhere.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Request, StatusCode};
 use modelward_decision::vocabulary::Binding;
 
+use super::account::oauth_refusal;
 use super::{Answer, Plane, incoming, not_from_elsewhere};
-use crate::control::json;
 use crate::http::{respond, respond_plain};
 use crate::ops::{account, federation as elsewhere};
-use crate::problem::Problem;
-use crate::wire::{ErrorCode, IdentityRequest, IssuerLoginRequest, LogoutNoticeRequest, TokenError};
+use crate::wire::{ErrorCode, IssuerLoginRequest, LogoutNoticeRequest};
 
 pub(super) async fn options(State(plane): State<Plane>, request: Request<Body>) -> Answer {
     incoming(&plane, request).await?;
@@ -45,86 +43,6 @@ pub(super) async fn logout(
         Err(problem) if matches!(problem.code, ErrorCode::Unavailable | ErrorCode::Internal) => {
             problem.into_response()
         }
-        Err(problem) => oauth_refusal(&problem),
+        Err(problem) => oauth_refusal(StatusCode::BAD_REQUEST, "invalid_request", &problem),
     }
-}
-
-fn oauth_refusal(problem: &Problem) -> Response {
-    let body = TokenError {
-        error: "invalid_request".to_owned(),
-        error_description: Some(problem.message.replace(['"', '\\'], "'")),
-    };
-    let mut response = Response::new(Body::from(json(&body).unwrap_or_default()));
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-pub(super) async fn issuers(State(plane): State<Plane>, request: Request<Body>) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(elsewhere::issuers(&plane, &caller).await?)
-}
-
-pub(super) async fn issuer(
-    State(plane): State<Plane>,
-    Path(issuer): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(elsewhere::issuer(&plane, &caller, &issuer).await?)
-}
-
-pub(super) async fn distrust(
-    State(plane): State<Plane>,
-    Path(issuer): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(elsewhere::distrust(&plane, &caller, &issuer).await?)
-}
-
-pub(super) async fn trust(
-    State(plane): State<Plane>,
-    Path(issuer): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(elsewhere::trust(&plane, &caller, &issuer).await?)
-}
-
-pub(super) async fn strangers(State(plane): State<Plane>, request: Request<Body>) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(elsewhere::strangers(&plane, &caller).await?)
-}
-
-pub(super) async fn identities(
-    State(plane): State<Plane>,
-    Path(person): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let caller = incoming(&plane, request).await?.caller(&plane).await?;
-    respond(elsewhere::identities(&plane, &caller, &person).await?)
-}
-
-pub(super) async fn link(
-    State(plane): State<Plane>,
-    Path(person): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let incoming = incoming(&plane, request).await?;
-    let caller = incoming.caller(&plane).await?;
-    let asked: IdentityRequest = incoming.json()?;
-    respond(elsewhere::link(&plane, &caller, &person, asked).await?)
-}
-
-pub(super) async fn unlink(
-    State(plane): State<Plane>,
-    Path(person): Path<String>,
-    request: Request<Body>,
-) -> Answer {
-    let incoming = incoming(&plane, request).await?;
-    let caller = incoming.caller(&plane).await?;
-    let asked: IdentityRequest = incoming.json()?;
-    respond(elsewhere::unlink(&plane, &caller, &person, asked).await?)
 }
