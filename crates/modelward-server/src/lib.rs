@@ -31,6 +31,7 @@ mod names;
 mod ops;
 mod policies;
 mod question;
+mod revocation;
 mod secrets;
 mod turn;
 mod words;

@@ -80,6 +80,10 @@ impl Turn {
         &self.state
     }
 
+    pub(crate) const fn plane(&self) -> &Arc<ControlPlane> {
+        &self.plane
+    }
+
     /// Makes a change, and waits until it is in force.
     pub(crate) async fn make(self, changed: Changed) -> Result<Settled, Problem> {
         self.make_all(vec![changed]).await

@@ -30,6 +30,12 @@ const FORBIDDEN: [(&str, &str, &str); 9] = [
     (">>>>", ">>>", "is left over from a merge"),
 ];
 
+/// Where credentials are ended, and the one place there that does it: so every cause is recorded the same way, and the
+/// sessions follow.
+const ENDINGS: &str = "crates/modelward-server/src/";
+const ENDING: &str = "crates/modelward-server/src/revocation.rs";
+const BUMPS: &str = "StateChange::Bump(";
+
 /// Reading the time by any of these names, in halves as above.
 const CLOCKS: [(&str, &str); 3] = [("SystemTime::", "now("), ("Timestamp::", "now("), ("Zoned::", "now(")];
 
@@ -65,6 +71,10 @@ fn check_file(source: &Source) -> Vec<Finding> {
                     findings.push(Finding::line(path, number, message));
                 }
             }
+        }
+        let bumps = is_rust && path.starts_with(ENDINGS) && path != Path::new(ENDING);
+        if bumps && line.contains(BUMPS) && !line.contains("=>") {
+            findings.push(Finding::line(path, number, format!("ends credentials beside `{ENDING}`")));
         }
         let lifts = ["clippy::disallowed_", "methods"].concat();
         if is_rust && line.contains(&lifts) && !measures && !lifted {

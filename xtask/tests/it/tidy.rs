@@ -49,6 +49,15 @@ fn a_clock_outside_its_file_is_found() {
 }
 
 #[test]
+fn credentials_ended_beside_their_one_place_are_found() {
+    let bump = "let changes = vec![StateChange::Bump(scope)];\n";
+    assert_told("crates/modelward-server/src/ops/people.rs", bump, "ends credentials");
+    assert_eq!(told("crates/modelward-server/src/revocation.rs", bump), Vec::<String>::new());
+    let read = "    StateChange::Bump(scope) => vec![Recorded::Bump(*scope)],\n";
+    assert_eq!(told("crates/modelward-server/src/turn.rs", read), Vec::<String>::new());
+}
+
+#[test]
 fn a_link_to_nowhere_is_found() {
     assert_told("docs/a.md", "See [b](b.md).\n", "links to `b.md`, which does not exist");
     assert_told("docs/a.md", "# One\n[two](#two)\n", "no such heading");

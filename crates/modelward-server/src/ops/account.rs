@@ -14,14 +14,13 @@ use modelward_identity::recovery::RecoveryCode;
 use modelward_identity::session::{self, Opened, Refusal, SessionRecord, Since};
 use modelward_identity::softlock::{AccountKey, LockKey, SourcePrefix, Wait};
 use modelward_identity::totp::Step;
-use modelward_store::StateChange;
 use modelward_store::sign_in::Attempt;
 
 use crate::caller::{Caller, Visit};
 use crate::control::{Allowed, ControlPlane};
 use crate::ops::{federation, grants, people};
 use crate::problem::Problem;
-use crate::turn::Changed;
+use crate::revocation::{Bump, Bumped, Cause};
 use crate::wire::{
     BootstrapView, ErrorCode, List, LoggedIn, LoggedOut, LoginRequest, Secret, SessionView, SessionsEnded,
     Whoami,
@@ -335,7 +334,7 @@ pub(crate) async fn sign_out(
     let (session, pass) =
         plane.permit(caller, Action::EndSession, ResourceRef::Platform, Summary::default(), session).await?;
     pass.carry_out(async {
-        end(plane, caller, session, "end-session").await?;
+        end(plane, caller, session).await?;
         let origin = caller.session.as_ref().and_then(|record| record.origin.as_ref());
         let issuer_sign_out_url = match origin {
             Some(origin) => federation::sign_out_url(plane, &origin.identity).await,
@@ -361,28 +360,18 @@ pub(crate) async fn end_session(
         if found.is_none() {
             return Err(Problem::not_found("session", &session.to_string()));
         }
-        let revision = end(plane, caller, session, "end-session").await?;
+        let revision = end(plane, caller, session).await?;
         Ok(SessionsEnded { sessions: 1, revision: Some(revision) })
     })
     .await
 }
 
-/// The epoch ends tokens and streams at once; the row keeps the session from being used again.
-async fn end(
-    plane: &Arc<ControlPlane>,
-    caller: &Caller,
-    session: SessionId,
-    what: &'static str,
-) -> Result<u64, Problem> {
-    let changed = Changed {
-        actor: Some(caller.who.principal()),
-        what,
-        lines: vec![format!("session {session} ended")],
-        changes: vec![StateChange::Bump(EpochScope::Session(session))],
-    };
-    let settled = plane.turn().await?.make(changed).await?;
-    plane.store.end_session(session, plane.now()).await?;
-    Ok(settled.revision)
+/// Ends one session, with the tokens and streams that came from it.
+async fn end(plane: &Arc<ControlPlane>, caller: &Caller, session: SessionId) -> Result<u64, Problem> {
+    let bump = Bump::new(Some(caller.who.principal()), Cause::SessionEnded)
+        .of(EpochScope::Session(session))
+        .line(format!("session {session} ended"));
+    Ok(plane.turn().await?.bump(bump).await?.settled.revision)
 }
 
 /// Ends every session of a person, with all tokens and streams that came from them.
@@ -395,17 +384,11 @@ pub(crate) async fn end_all(
     let ((), pass) = plane.permit(caller, Action::EndSessions, ResourceRef::Platform, summary, ()).await?;
     pass.carry_out(async {
         let principal = PrincipalRef::Person(people::person_named(&plane.snapshot(), name)?);
-        let changed = Changed {
-            actor: Some(caller.who.principal()),
-            what: "end-sessions",
-            lines: vec![format!(
-                "every session of {} ended",
-                names::principal_view(&plane.snapshot(), principal).name
-            )],
-            changes: vec![StateChange::Bump(EpochScope::Principal(principal))],
-        };
-        let settled = plane.turn().await?.make(changed).await?;
-        let sessions = plane.store.end_sessions_of(principal, None, plane.now()).await?;
+        let name = names::principal_view(&plane.snapshot(), principal).name;
+        let bump = Bump::new(Some(caller.who.principal()), Cause::SessionsEnded)
+            .of(EpochScope::Principal(principal))
+            .line(format!("every session of {name} ended"));
+        let Bumped { settled, sessions } = plane.turn().await?.bump(bump).await?;
         Ok(SessionsEnded { sessions, revision: Some(settled.revision) })
     })
     .await

@@ -15,6 +15,7 @@ use modelward_store::grants::{GrantRecord, GrantsOf};
 use crate::caller::Caller;
 use crate::control::{Allowed, ControlPlane};
 use crate::problem::Problem;
+use crate::revocation::{Bump, Cause};
 use crate::turn::Changed;
 use crate::wire::{
     ErrorCode, GrantFilter, GrantRequest, GrantState, GrantView, Granted, OriginView, Page, RevokeEffect,
@@ -434,13 +435,12 @@ pub(crate) async fn revoke(
             let grant = view(plane, &snapshot, &grant, state(&grant, false, now));
             return Ok(Revoked { grant, effect, dry_run: true, revision: None, time_to_enforce_ms: None });
         }
-        let changed = Changed {
-            actor: Some(principal),
-            what: if action == Action::DropGrant { "drop-grant" } else { "revoke" },
-            lines: vec![line(&snapshot, &grant), format!("reason: {}", revocation.reason)],
-            changes: vec![StateChange::Revoke(id), StateChange::Bump(EpochScope::Grant(id))],
-        };
-        let settled = plane.turn().await?.make(changed).await?;
+        let cause = if action == Action::DropGrant { Cause::Dropped } else { Cause::Revoked };
+        let bump = Bump::new(Some(principal), cause)
+            .of(EpochScope::Grant(id))
+            .line(line(&snapshot, &grant))
+            .because(&revocation.reason);
+        let settled = plane.turn().await?.bump(bump).await?.settled;
         Ok(Revoked {
             grant: view(plane, &snapshot, &grant, GrantState::Revoked),
             effect,

@@ -14,6 +14,7 @@ use crate::caller::Caller;
 use crate::control::{Allowed, ControlPlane};
 use crate::ops::enrol;
 use crate::problem::Problem;
+use crate::revocation::{Bump, Cause};
 use crate::turn::{Changed, Turn};
 use crate::wire::{
     ErrorCode, GroupView, InviteRequest, Invited, List, MachineView, PersonChange, PersonChanged, PersonView,
@@ -184,19 +185,20 @@ pub(crate) async fn change(
             });
         }
         let deactivated = before.active && !after.active;
-        let mut lines =
-            vec![format!("{}: clearance {}, active {}", after.name, after.clearance, after.active)];
-        let mut changes = vec![StateChange::Put(Box::new(Thing::Person(after.clone())))];
-        if deactivated {
-            lines.push("every session and token of theirs ended".to_owned());
-            changes.push(StateChange::Bump(EpochScope::Principal(PrincipalRef::Person(id))));
-        }
-        let what = if deactivated { "deactivate" } else { "change-person" };
-        let settled =
-            turn.make(Changed { actor: Some(caller.who.principal()), what, lines, changes }).await?;
-        if deactivated {
-            plane.store.end_sessions_of(PrincipalRef::Person(id), None, plane.now()).await?;
-        }
+        let actor = Some(caller.who.principal());
+        let line = format!("{}: clearance {}, active {}", after.name, after.clearance, after.active);
+        let put = StateChange::Put(Box::new(Thing::Person(after.clone())));
+        let settled = if deactivated {
+            let bump = Bump::new(actor, Cause::Deactivated)
+                .of(EpochScope::Principal(PrincipalRef::Person(id)))
+                .line(line)
+                .line("every session and token of theirs ended".to_owned())
+                .along(put);
+            turn.bump(bump).await?.settled
+        } else {
+            let lines = vec![line];
+            turn.make(Changed { actor, what: "change-person", lines, changes: vec![put] }).await?
+        };
         Ok(PersonChanged { person: person_view(&plane.snapshot(), &after), revision: settled.revision })
     })
     .await

@@ -13,6 +13,7 @@ use crate::caller::Caller;
 use crate::control::{Allowed, ControlPlane};
 use crate::ops::{self, people};
 use crate::problem::Problem;
+use crate::revocation::{Bump, Cause};
 use crate::turn::{Changed, Settled};
 use crate::wire::{ErrorCode, IdentitiesChanged, IdentityRequest, IdentityView, List, StrangerView};
 
@@ -161,19 +162,12 @@ pub(crate) async fn unlink(
             .sessions_from(&identity.issuer, Some(&identity.subject), None, modelward_store::PAGE_MAX)
             .await?;
         let name = turn.state().person(id).map(|person| person.name.to_string()).unwrap_or_default();
-        let lines = vec![format!("{name} is no longer {identity}; {} sessions ended", sessions.len())];
-        let mut changes = vec![StateChange::Unlink(Box::new(identity))];
-        let bump = |session: &modelward_store::session::Session| {
-            StateChange::Bump(EpochScope::Session(session.record.id))
-        };
-        changes.extend(sessions.iter().map(bump));
-        let actor = Some(caller.who.principal());
-        let settled = turn.make(Changed { actor, what: "unlink-identity", lines, changes }).await?;
-        for session in &sessions {
-            plane.store.end_session(session.record.id, plane.now()).await?;
-        }
-        let ended = u64::try_from(sessions.len()).unwrap_or(u64::MAX);
-        changed(plane, id, ended, settled.revision).await
+        let bump = Bump::new(Some(caller.who.principal()), Cause::Unlinked)
+            .of_each(sessions.iter().map(|session| EpochScope::Session(session.record.id)))
+            .line(format!("{name} is no longer {identity}; {} sessions ended", sessions.len()))
+            .along(StateChange::Unlink(Box::new(identity)));
+        let bumped = turn.bump(bump).await?;
+        changed(plane, id, bumped.sessions, bumped.settled.revision).await
     })
     .await
 }

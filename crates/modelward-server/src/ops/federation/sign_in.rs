@@ -24,6 +24,7 @@ use crate::federation::Issuer;
 use crate::ops::account::{self, SignedIn};
 use crate::outbound::form;
 use crate::problem::Problem;
+use crate::revocation::{Bump, Cause};
 use crate::turn::Changed;
 use crate::wire::{ErrorCode, IssuerLoginRequest, LogoutNoticeRequest, LogoutNoticed};
 
@@ -301,16 +302,10 @@ pub(crate) async fn signed_out_there(
         .await?;
     let ended: Vec<_> = sessions.iter().map(|session| session.record.id).collect();
     if !ended.is_empty() {
-        let changed = Changed {
-            actor: None,
-            what: "sign-out-elsewhere",
-            lines: vec![format!("{} sessions ended, as {} says", ended.len(), issuer.trusted.name)],
-            changes: ended.iter().map(|id| StateChange::Bump(EpochScope::Session(*id))).collect(),
-        };
-        plane.turn().await?.make(changed).await?;
-        for id in &ended {
-            plane.store.end_session(*id, now).await?;
-        }
+        let bump = Bump::new(None, Cause::SignedOutElsewhere)
+            .of_each(ended.iter().copied().map(EpochScope::Session))
+            .line(format!("{} sessions ended, as {} says", ended.len(), issuer.trusted.name));
+        plane.turn().await?.bump(bump).await?;
     }
     // Noted last: where ending them failed, the issuer sends the notice again, and it has to count then.
     if !plane.store.use_once(&notice.once, notice.once_until, now).await? {

@@ -14,6 +14,7 @@ use crate::control::{Allowed, ControlPlane};
 use crate::federation::Issuer;
 use crate::ops;
 use crate::problem::Problem;
+use crate::revocation::{Bump, Cause};
 use crate::turn::Changed;
 use crate::wire::{GroupMappingView, IssuerChanged, IssuerView, List, WorkloadView};
 
@@ -57,27 +58,21 @@ pub(crate) async fn distrust(
         let issuer = Arc::clone(plane.federation.issuer(name)?);
         let standing =
             Standing { issuer: issuer.trusted.url.as_str().to_owned(), distrusted_at: Some(plane.now()) };
-        let mut changes = vec![StateChange::Issuer(Box::new(standing))];
+        let mut distrust = Some(StateChange::Issuer(Box::new(standing)));
         let mut sessions_ended = 0;
         // The standing is in force with the first round, so nothing new comes after the last.
         let revision = loop {
             let url = issuer.trusted.url.as_str();
             let sessions = plane.store.sessions_from(url, None, None, modelward_store::PAGE_MAX).await?;
             let ids: Vec<_> = sessions.iter().map(|session| session.record.id).collect();
-            changes.extend(ids.iter().map(|id| StateChange::Bump(EpochScope::Session(*id))));
-            let changed = Changed {
-                actor: Some(caller.who.principal()),
-                what: "distrust-issuer",
-                lines: vec![format!("{name} is distrusted; {} sessions ended", ids.len())],
-                changes: std::mem::take(&mut changes),
-            };
-            let settled = plane.turn().await?.make(changed).await?;
-            for id in &ids {
-                plane.store.end_session(*id, plane.now()).await?;
-            }
-            sessions_ended += u64::try_from(ids.len()).unwrap_or(u64::MAX);
+            let bump = Bump::new(Some(caller.who.principal()), Cause::Distrusted)
+                .of_each(ids.iter().copied().map(EpochScope::Session))
+                .line(format!("{name} is distrusted; {} sessions ended", ids.len()));
+            let bump = distrust.take().into_iter().fold(bump, Bump::along);
+            let bumped = plane.turn().await?.bump(bump).await?;
+            sessions_ended += bumped.sessions;
             if ids.is_empty() || ids.len() < modelward_store::PAGE_MAX as usize {
-                break settled.revision;
+                break bumped.settled.revision;
             }
         };
         plane.federation.forget(&issuer).await;
