@@ -86,26 +86,53 @@
   all("form.filters select, form.filters input[type=checkbox]").forEach((field) =>
     field.addEventListener("change", () => field.form.requestSubmit()));
 
-  // A form whose answer takes a while says so, and is not sent twice.
-  all("form[data-wait]").forEach((form) => {
+  // A form whose answer takes a while shows how far it is, and is not sent twice.
+  all("form[data-run]").forEach((form) => {
+    if (!window.EventSource) return;
     const button = one("button", form);
     const live = one("[data-live]", form);
-    const rest = () => {
+    const bar = one("progress", live);
+    const words = one("span", live);
+    const result = one("[data-result]");
+    const count = new Intl.NumberFormat("en");
+    let source = null;
+    const rest = (text) => {
+      if (source) source.close();
+      source = null;
       button.disabled = false;
-      live.hidden = true;
+      bar.hidden = true;
+      words.textContent = text;
     };
-    form.addEventListener("submit", () => {
-      const since = Date.now();
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (source) return;
+      const asked = new URLSearchParams(new FormData(form));
       button.disabled = true;
       live.hidden = false;
-      live.classList.add("running");
-      const tell = () => {
-        one("span", live).textContent = `${form.dataset.wait}, ${Math.round((Date.now() - since) / 1000)} s`;
+      bar.hidden = false;
+      bar.removeAttribute("value");
+      words.textContent = "collecting";
+      source = new EventSource(`${form.dataset.run}?${asked}`);
+      source.addEventListener("progress", ({ data }) => {
+        const [done, of] = data.split(" ").map(Number);
+        if (of === 0) return;
+        bar.max = of;
+        bar.value = done;
+        words.textContent = `${count.format(done)} of ${count.format(of)}`;
+      });
+      source.addEventListener("done", ({ data }) => {
+        result.innerHTML = data;
+        history.replaceState(null, "", `?${asked}`);
+        rest("");
+      });
+      source.addEventListener("failed", ({ data }) => rest(data));
+      // Whatever refused the stream itself says why on the page.
+      source.onerror = () => {
+        rest("");
+        form.submit();
       };
-      tell();
-      setInterval(tell, 1000);
     });
-    addEventListener("pageshow", rest);
+    addEventListener("pagehide", () => rest(""));
   });
 
   // Completion of the question, part by part.

@@ -46,6 +46,13 @@ pages! {
     HandbookPage: Handbook, "handbook.html";
 }
 
+/// What a replay found by itself, as the page asks for it while it shows how far it is.
+#[derive(Debug, Template)]
+#[template(path = "replay_figures.html")]
+pub struct ReplayFiguresPart {
+    pub report: view::ReplayFigures,
+}
+
 /// One row of the feed by itself, as the live feed sends it.
 #[derive(Debug, Template)]
 #[template(path = "row.html")]

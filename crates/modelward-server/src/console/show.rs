@@ -116,7 +116,7 @@ fn policies(
                 .collect();
             let text = policy.text.as_deref().unwrap_or_default();
             view::PolicyRow {
-                link: bundle.map(|bundle| policy_link(bundle, &policy.id)),
+                link: bundle.map(|whole| policy_link(policy.bundle.as_deref().unwrap_or(whole), &policy.id)),
                 id: policy.id.clone(),
                 title: policy.title.clone(),
                 owner: policy.owner.clone(),

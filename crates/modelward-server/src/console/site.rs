@@ -71,6 +71,7 @@ pub(crate) fn router() -> Router<Plane> {
         .route("/policy/handbook.html", get(handbook_html))
         .route("/policy/{bundle}", get(bundle).post(move_bundle))
         .route("/policy/{bundle}/replay", get(replay))
+        .route("/policy/{bundle}/replay/run", get(replay_run))
         .route("/policy/{bundle}/policies/{policy}", get(single_policy))
         .route("/decisions", get(decision_list))
         .route("/decisions.csv", get(decisions_csv))
@@ -625,6 +626,7 @@ pages_of_one! {
     model => Section::Models, show_model;
     bundle => Section::Policy, policy::show_bundle;
     replay => Section::Policy, policy::show_replay;
+    replay_run => Section::Policy, policy::run_replay;
     move_bundle => Section::Policy, policy::do_move;
     decision => Section::Decisions, show_decision;
     grant => Section::Grants, show_grant;
@@ -1583,6 +1585,7 @@ async fn confirm_person(site: &Site, name: &str, form: &PersonForm) -> Result<Re
         what: form.what.clone(),
         verb: verb.to_owned(),
         back: "/people".to_owned(),
+        also: None,
     };
     let mut shell = site.shell(Section::People, "Confirm").await;
     shell.csrf.clone_from(&form.csrf);

@@ -767,6 +767,8 @@ pub struct Confirm {
     pub what: String,
     pub verb: String,
     pub back: String,
+    /// What else may be agreed to: the field's name, and what it means.
+    pub also: Option<(&'static str, String)>,
 }
 
 #[derive(Debug, Clone)]
@@ -941,6 +943,9 @@ pub struct Replay {
     pub bundle: BundleRow,
     pub last: u64,
     pub last_max: u64,
+    pub days: u32,
+    /// Address of the same replay told as it goes.
+    pub run: String,
     /// Nothing until somebody asks for it.
     pub report: Option<ReplayFigures>,
 }

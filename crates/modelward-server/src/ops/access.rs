@@ -177,16 +177,18 @@ pub(crate) async fn can(
     let id = pass.id();
     pass.carry_out(async move {
         let snapshot = snapshot_at(plane, at).await?;
-        // What does not exist is asked about all the same: the answer is the one for what one may not know of.
-        let resource =
-            names::resource(&snapshot, &request.resource).unwrap_or_else(|_| nothing(&request.resource));
+        // Whether a thing exists at all is for those who may ask about others. For everybody else, what does not exist is
+        // asked about all the same: the answer is the one for what one may not know of.
+        let auditor = plane.may(caller, Action::ExplainOthers, ResourceRef::Platform);
+        let resource = match names::resource(&snapshot, &request.resource) {
+            Err(problem) if auditor => return Err(problem),
+            found => found.unwrap_or_else(|_| nothing(&request.resource)),
+        };
         let resource = fitting(&snapshot, action, resource);
         let (environment, endpoint) = reached(&snapshot, caller, resource, request.environment.clone());
         let facts = facts(caller, &request, at, environment, endpoint)?;
         let asked = Request { principal, action, resource, facts };
         let decision = plane.would(&snapshot, &asked);
-        // Whether a thing exists at all is for those who may ask about others.
-        let auditor = plane.may(caller, Action::ExplainOthers, ResourceRef::Platform);
         let hidden = !auditor && decision.covering.is_empty() && !decision.is_allow();
         let held: Vec<_> = decision.held_fields.iter().copied().collect();
         let trace = (!hidden).then(|| trace_view(&snapshot, &explain(&snapshot, &asked, &held)));

@@ -13,6 +13,7 @@ use modelward_ledger::entry::{Entry, Kind};
 use modelward_policy::BundleFile;
 use modelward_seal::Digest;
 use modelward_store::{Moment, StoreError};
+use tokio::sync::watch;
 
 use crate::caller::Caller;
 use crate::control::{Allowed, ControlPlane};
@@ -165,6 +166,14 @@ impl States {
     }
 }
 
+/// How far a replay is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Progress {
+    pub(crate) replayed: u64,
+    /// Unknown while decisions are still collected from the ledger.
+    pub(crate) of: Option<u64>,
+}
+
 /// Tries the newest recorded decisions under a bundle that was proposed, and says which would flip.
 pub(crate) async fn replay_bundle(
     plane: &Arc<ControlPlane>,
@@ -172,7 +181,18 @@ pub(crate) async fn replay_bundle(
     which: &str,
     request: ReplayRequest,
 ) -> Result<Allowed<ReplayReport>, Problem> {
-    let last = request.last.unwrap_or(ReplayRequest::LAST);
+    replay_watched(plane, caller, which, request, watch::Sender::default()).await
+}
+
+/// The same for somebody who wants to know how far it is.
+pub(crate) async fn replay_watched(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+    which: &str,
+    request: ReplayRequest,
+    progress: watch::Sender<Progress>,
+) -> Result<Allowed<ReplayReport>, Problem> {
+    let last = request.last.unwrap_or(ReplayRequest::LAST_MAX);
     let summary = Summary::default().with("what", "replay").with("bundle", which).with("last", last);
     let (which, pass) =
         plane.permit(caller, Action::ReadDecisions, ResourceRef::Platform, summary, which.to_owned()).await?;
@@ -180,7 +200,7 @@ pub(crate) async fn replay_bundle(
         let digest = which.parse().map_err(|_| Problem::not_found("bundle", &which))?;
         let wanted = wanted(plane, request)?;
         let file = plane.policies.file(digest).await?;
-        tried(plane, file, wanted).await
+        tried(plane, file, wanted, progress).await
     })
     .await
 }
@@ -194,20 +214,20 @@ pub(crate) async fn replay_text(
     let ReplayTextRequest { file, last, days, before } = request;
     let opened = BundleFile::open(file.as_bytes());
     let named = opened.as_ref().map_or_else(|_| "unreadable".to_owned(), |file| file.digest().to_string());
-    let last = last.unwrap_or(ReplayRequest::LAST);
+    let last = last.unwrap_or(ReplayRequest::LAST_MAX);
     let summary = Summary::default().with("what", "replay").with("bundle", named).with("last", last);
     let (opened, pass) =
         plane.permit(caller, Action::ReadDecisions, ResourceRef::Platform, summary, opened).await?;
     pass.carry_out(async move {
         let file = opened.map_err(|error| Problem::new(ErrorCode::Refused, chain(&error)))?;
         let wanted = wanted(plane, ReplayRequest { last: Some(last), days, before })?;
-        tried(plane, file, wanted).await
+        tried(plane, file, wanted, watch::Sender::default()).await
     })
     .await
 }
 
 fn wanted(plane: &ControlPlane, request: ReplayRequest) -> Result<Wanted, Problem> {
-    let last = request.last.unwrap_or(ReplayRequest::LAST);
+    let last = request.last.unwrap_or(ReplayRequest::LAST_MAX);
     if !(1..=ReplayRequest::LAST_MAX).contains(&last) {
         return Err(Problem::malformed(format!("`last` is 1 to {}", ReplayRequest::LAST_MAX)));
     }
@@ -215,21 +235,27 @@ fn wanted(plane: &ControlPlane, request: ReplayRequest) -> Result<Wanted, Proble
     Ok(Wanted {
         max: usize::try_from(last).unwrap_or(usize::MAX),
         // What is longer ago than time itself leaves nothing out.
-        since: request.days.map(|days| ago(days).unwrap_or(Timestamp::MIN)),
+        since: Some(ago(request.days.unwrap_or(ReplayRequest::DAYS)).unwrap_or(Timestamp::MIN)),
         before: request.before,
     })
 }
 
 /// Tries decisions under what would decide with this bundle in force.
-async fn tried(plane: &Arc<ControlPlane>, file: BundleFile, wanted: Wanted) -> Result<ReplayReport, Problem> {
+async fn tried(
+    plane: &Arc<ControlPlane>,
+    file: BundleFile,
+    wanted: Wanted,
+    progress: watch::Sender<Progress>,
+) -> Result<ReplayReport, Problem> {
     let digest = file.digest();
-    let (found, next) = alone(plane, file, wanted).await?;
+    let (candidate, found, next) = alone(plane, file, wanted, progress).await?;
     let snapshot = plane.snapshot();
     let group = |(key, flips): (&FlipKey, &Vec<Flip>)| FlipGroupView {
         action: key.action.as_str().to_owned(),
         privilege: key.privilege,
         direction: serde_json::to_value(key.direction).ok().and_then(|it| it.as_str().map(str::to_owned)),
         policy: key.policy.as_ref().map(ToString::to_string),
+        bundle: key.policy.as_ref().and_then(|it| candidate.origin(it.as_str())).map(|it| it.to_string()),
         count: u64::try_from(flips.len()).unwrap_or(u64::MAX),
         examples: flips
             .iter()
@@ -256,7 +282,8 @@ async fn alone(
     plane: &Arc<ControlPlane>,
     file: BundleFile,
     wanted: Wanted,
-) -> Result<(Flips, Option<u64>), Problem> {
+    progress: watch::Sender<Progress>,
+) -> Result<(Arc<Bundle>, Flips, Option<u64>), Problem> {
     let Ok(turn) = Arc::clone(&plane.replaying).try_acquire_owned() else {
         return Err(Problem::new(ErrorCode::Conflict, "another replay is running")
             .hint("try again when it is done, in a few seconds"));
@@ -268,7 +295,13 @@ async fn alone(
         let state = state.unwrap_or_else(|| PolicyState::first(plane.snapshot().bundle().digest()));
         let candidate = plane.policies.with(&state, file).await?;
         let (items, next) = plane.recorded_decisions(wanted).await?;
-        Ok((plane.replay_many(candidate, items, |_| ()).await?, next))
+        let of = u64::try_from(items.len()).ok();
+        let tell = move |replayed| {
+            progress.send_replace(Progress { replayed, of });
+        };
+        tell(0);
+        let found = plane.replay_many(Arc::clone(&candidate), items, tell).await?;
+        Ok((candidate, found, next))
     };
     tokio::spawn(work).await.map_err(|error| Problem::internal("replaying decisions", &error))?
 }

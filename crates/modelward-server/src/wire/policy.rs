@@ -227,9 +227,9 @@ pub struct HandbookText {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplayRequest {
-    /// How many of the newest decisions; 10 000 unless told, 100 000 at most.
+    /// How many of the newest decisions; 100 000 unless told, and at most.
     pub last: Option<u64>,
-    /// No older than so many days.
+    /// No older than so many days; 30 unless told.
     pub days: Option<u32>,
     /// Goes on where a report ended, by its `next`.
     pub before: Option<u64>,
@@ -250,7 +250,6 @@ pub struct ReplayTextRequest {
 }
 
 impl ReplayRequest {
-    pub const LAST: u64 = 10_000;
     pub const LAST_MAX: u64 = 100_000;
     /// How far back a change of policy is tried, unless told otherwise.
     pub const DAYS: u32 = 30;
@@ -285,6 +284,9 @@ pub struct FlipGroupView {
     /// The policy that settles it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// The bundle that policy stands in, where what was tried was put together from several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
     pub count: u64,
     /// The first of them.
     pub examples: Vec<FlipView>,

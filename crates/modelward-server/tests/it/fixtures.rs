@@ -836,6 +836,7 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
             what: "deactivate".to_owned(),
         verb: "Deactivate".to_owned(),
         back: "/people".to_owned(),
+        also: None,
     });
     out.extend(policy::pages(count, theme));
     out

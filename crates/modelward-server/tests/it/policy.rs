@@ -419,4 +419,17 @@ async fn the_pages_on_policy_show_what_one_may_see() {
     assert!(shown.contains("Allowed by it") && shown.contains(r#"href="/decisions/de_"#), "{shown}");
     let malformed = page(&office.dana, &format!("/policy/{digest}/replay?last=0")).await;
     assert_eq!(malformed.status, 400, "{}", malformed.text);
+
+    // Told as it goes: how far, then what the page would show, or why not.
+    let run = format!("/policy/{digest}/replay/run");
+    let told = page(&office.dana, &format!("{run}?last=1000&days=30")).await;
+    assert_eq!(told.status, 200, "{}", told.text);
+    assert_eq!(told.headers["content-type"], "text/event-stream");
+    let events: Vec<&str> = told.text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+    assert_eq!(events.last(), Some(&"done"), "{}", told.text);
+    assert!(told.text.contains("Made again"), "{}", told.text);
+    let refused = page(&femi, &format!("{run}?last=1000")).await;
+    assert!(refused.text.starts_with("event: failed\ndata: "), "{}", refused.text);
+    assert!(!refused.text.contains("Made again"), "{}", refused.text);
+    assert_eq!(page(&office.dana, &run).await.status, 400);
 }

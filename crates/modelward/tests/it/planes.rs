@@ -59,9 +59,7 @@ impl Outpost {
 
     /// What it has in force is acknowledged, too: it may predict a moment before the control plane knows.
     fn until_it_is_current(&self, ward: &Ward) {
-        until(&format!("{} is current", self.name), || {
-            listed(ward, self.name) == ("current".to_owned(), 0)
-        });
+        until(&format!("{} is current", self.name), || listed(ward, self.name) == ("current".to_owned(), 0));
     }
 
     fn is_ready(&self) -> bool {

@@ -270,6 +270,7 @@ pub(super) async fn do_stand(site: &Site, name: &str) -> Result<Response, Proble
                 what: "distrust".to_owned(),
                 verb: "Distrust".to_owned(),
                 back: "/issuers".to_owned(),
+                also: None,
             };
             page(&ConfirmPage { shell: site.shell(Section::People, "Distrust an issuer").await, view })
         }

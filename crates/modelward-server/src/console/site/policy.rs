@@ -21,7 +21,7 @@ use crate::wire::{
 };
 
 pub(super) use self::difference::show as show_difference;
-pub(super) use self::replay::show as show_replay;
+pub(super) use self::replay::{run as run_replay, show as show_replay};
 pub(super) use self::single::show as show_single;
 
 pub(super) async fn show(site: &Site) -> Result<Response, Problem> {
@@ -204,6 +204,8 @@ struct MoveForm {
     per_mille: Option<u16>,
     #[serde(default)]
     confirmed: Option<String>,
+    #[serde(default)]
+    suspend_projects: Option<String>,
 }
 
 pub(super) async fn do_move(site: &Site, digest: &str) -> Result<Response, Problem> {
@@ -223,8 +225,7 @@ pub(super) async fn do_move(site: &Site, digest: &str) -> Result<Response, Probl
         }
         ("activate" | "rollback" | "suspend", None) => return confirm(site, digest, &form.what).await,
         ("activate", Some(_)) => {
-            // A step that would let projects' bundles fall is refused here; the command line has the switch for it.
-            let request = ActivateRequest { bundle, suspend_projects: false };
+            let request = ActivateRequest { bundle, suspend_projects: form.suspend_projects.is_some() };
             policy::activate(plane, caller, request).await?.into_part()?;
         }
         ("rollback", Some(_)) => {
@@ -250,6 +251,10 @@ async fn confirm(site: &Site, digest: &str, what: &str) -> Result<Response, Prob
         ("activate", None) => (format!("Bring {name} into force for everybody?"), "Activate"),
         _ => (format!("Go back to {name}?"), "Go back"),
     };
+    let also = match (what, &bundle.bundle.project) {
+        ("activate", None) => projects_at_stake(site).await?,
+        _ => None,
+    };
     let view = view::Confirm {
         headline,
         effect: format!(
@@ -261,8 +266,19 @@ async fn confirm(site: &Site, digest: &str, what: &str) -> Result<Response, Prob
         what: what.to_owned(),
         verb: verb.to_owned(),
         back: format!("/policy/{digest}"),
+        also,
     };
     page(&ConfirmPage { shell: site.shell(Section::Policy, "Confirm").await, view })
+}
+
+/// What the bundle for everybody may do to those of projects, where there are any.
+async fn projects_at_stake(site: &Site) -> Result<Option<(&'static str, String)>, Problem> {
+    let projects = policy::state(&site.plane, &site.caller).await?.into_part()?.projects;
+    Ok((!projects.is_empty()).then(|| {
+        let label =
+            "Suspend the bundles of projects that it does not fit; without this, it stays out of force then";
+        ("suspend_projects", label.to_owned())
+    }))
 }
 
 pub(super) async fn show_handbook(site: &Site) -> Result<Response, Problem> {

@@ -16,8 +16,11 @@ pub(in crate::cli) struct ReplayArgs {
     /// The bundle, `sha256:…`
     bundle: String,
     /// How many of the newest decisions
-    #[arg(long, default_value_t = ReplayRequest::LAST, value_name = "COUNT")]
+    #[arg(long, default_value_t = ReplayRequest::LAST_MAX, value_name = "COUNT")]
     last: u64,
+    /// How many days back
+    #[arg(long, default_value_t = ReplayRequest::DAYS, value_name = "DAYS")]
+    days: u32,
     #[command(flatten)]
     server: Server,
 }
@@ -44,7 +47,7 @@ impl Replayed {
         self.replay
     }
 
-    /// Tries the decisions page by page. The bundle goes along with each: the server keeps nothing of it.
+    /// The bundle goes along with each page: the server keeps nothing of it.
     pub(super) fn run(
         &self,
         context: &Context,
@@ -56,29 +59,35 @@ impl Replayed {
             .to_bytes()
             .map_err(|error| Failure::of(Exit::Failure, &error))
             .and_then(|bytes| String::from_utf8(bytes).map_err(|error| Failure::of(Exit::Failure, &error)))?;
-        let bar = progress::steps(&context.terminal, "recorded decisions");
-        bar.set_length(self.replay_last);
-        let mut found = Replay::default();
-        let mut before = None;
-        while found.replayed < self.replay_last {
-            let request = ReplayTextRequest {
-                file: text.clone(),
-                last: Some(PAGE.min(self.replay_last - found.replayed)),
-                days: Some(self.replay_days),
-                before,
-            };
-            let page: ReplayReport =
-                wait(async { Ok(client.post("/api/v1/policy/replay", &request).await?) })?;
-            before = page.next;
-            found = found.joined(of(page));
-            bar.set_position(found.replayed);
-            if before.is_none() {
-                break;
-            }
-        }
-        bar.finish_and_clear();
-        Ok(found)
+        paged(context, self.replay_last, |last, before| {
+            let days = Some(self.replay_days);
+            let request = ReplayTextRequest { file: text.clone(), last: Some(last), days, before };
+            wait(async { Ok(client.post("/api/v1/policy/replay", &request).await?) })
+        })
     }
+}
+
+/// Tries up to `max` decisions page by page; `page` is told how many next, and where they begin.
+fn paged(
+    context: &Context,
+    max: u64,
+    page: impl Fn(u64, Option<u64>) -> Result<ReplayReport, Failure>,
+) -> Result<Replay, Failure> {
+    let bar = progress::steps(&context.terminal, "recorded decisions");
+    bar.set_length(max);
+    let mut found = Replay::default();
+    let mut before = None;
+    while found.replayed < max {
+        let report = page(PAGE.min(max - found.replayed), before)?;
+        before = report.next;
+        found = found.joined(of(report));
+        bar.set_position(found.replayed);
+        if before.is_none() {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(found)
 }
 
 fn of(report: ReplayReport) -> Replay {
@@ -108,8 +117,10 @@ fn of(report: ReplayReport) -> Replay {
 pub(super) fn replay(context: &Context, args: &ReplayArgs) -> Outcome {
     let client = args.server.signed_in(context)?;
     let path = format!("/api/v1/policy/bundles/{}/replay", escape(&args.bundle));
-    let request = ReplayRequest { last: Some(args.last), ..ReplayRequest::default() };
-    let report: ReplayReport = wait(async { Ok(client.post(&path, &request).await?) })?;
+    let report = paged(context, args.last, |last, before| {
+        let request = ReplayRequest { last: Some(last), days: Some(args.days), before };
+        wait(async { Ok(client.post(&path, &request).await?) })
+    })?;
     let terminal = &context.terminal;
     if terminal.json() {
         terminal.value(&report)?;
@@ -121,7 +132,7 @@ pub(super) fn replay(context: &Context, args: &ReplayArgs) -> Outcome {
         let example = example.map(|it| format!("{} on {}, {}", it.principal, it.resource, it.decision));
         table.styled([
             (group.count.to_string(), None),
-            (group.direction.clone().unwrap_or_default(), Some(Style::Warn)),
+            (group.direction.clone(), Some(Style::Warn)),
             (group.action.clone(), None),
             (group.policy.clone().unwrap_or_default(), None),
             (example.unwrap_or_default(), Some(Style::Faint)),
