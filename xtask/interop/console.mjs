@@ -148,9 +148,9 @@ const names = new Map([
 
 await page.goto(`${bundle}/replay`);
 await page.fill("input[name=last]", "1000");
-await page.locator("form[data-wait] button").click();
+await page.locator("form[data-run] button").click();
 await page.waitForURL(/last=1000/);
-await settle(page);
+await page.locator("[data-result] .figures").waitFor();
 expect("a replay tells how many decisions were made again", /Made again/.test(await page.textContent("main")));
 await page.goto(new URL("/policy/difference", origin).href);
 const ends = await page.$$eval("main select", (all) => all.map((one) => one.options.length));

@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 
 use clap::ValueEnum;
 
+use crate::system::{Profile, build};
 use crate::{Error, process, say};
 
 /// One group of figures.
@@ -109,8 +110,8 @@ pub async fn run(benches: &[Bench], rounds: usize) -> Result<bool, Error> {
         figures.extend(memory::run().await?);
     }
     if benches.iter().any(|bench| matches!(bench, Bench::Gateway | Bench::Sse | Bench::Flood)) {
-        say("building `modelward`");
-        crate::system::build()?;
+        say("building `modelward` as it is shipped");
+        build(Profile::Dist)?;
         process::pin_self(side::LOAD_CPU)?;
         if benches.contains(&Bench::Gateway) {
             figures.extend(gateway::run(rounds).await?);

@@ -8,7 +8,7 @@ mod database;
 
 use clap::ValueEnum;
 
-use crate::system::{Behind, System, build};
+use crate::system::{Behind, Profile, System, build};
 use crate::{Error, report, say};
 
 /// What to try.
@@ -73,7 +73,7 @@ async fn try_one(suite: Suite, system: &mut Option<System>) -> Result<(), Error>
         Suite::Openai => clients::openai(started(system).await?),
         Suite::Oip => clients::oip(started(system).await?),
         Suite::Console => clients::console(started(system).await?),
-        Suite::Identity => clients::identity(&build()?),
+        Suite::Identity => clients::identity(&build(Profile::Release)?),
         Suite::Ledger => clients::ledger(started(system).await?),
         Suite::Postgres => database::run().await,
         // Named in place of the others, see `run`.
@@ -85,7 +85,7 @@ async fn try_one(suite: Suite, system: &mut Option<System>) -> Result<(), Error>
 async fn started(system: &mut Option<System>) -> Result<&System, Error> {
     if system.is_none() {
         say("interop: building and starting `modelward demo --stay-for-tests`");
-        *system = Some(System::start(&Behind::Own, None).await?);
+        *system = Some(System::start(build(Profile::Release)?, &Behind::Own, None).await?);
     }
     system.as_ref().ok_or_else(|| Error::Unmet("the demonstration did not start".to_owned()))
 }

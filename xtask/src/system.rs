@@ -78,18 +78,18 @@ pub(crate) enum Behind {
 }
 
 impl System {
-    /// Builds the program, starts it on `cpu`, and waits until it is ready.
-    pub(crate) async fn start(behind: &Behind, cpu: Option<usize>) -> Result<Self, Error> {
-        Self::start_with(behind, cpu, &[]).await
+    /// Starts the program on `cpu`, and waits until it is ready.
+    pub(crate) async fn start(program: PathBuf, behind: &Behind, cpu: Option<usize>) -> Result<Self, Error> {
+        Self::start_with(program, behind, cpu, &[]).await
     }
 
     /// The same with settings of its own.
     pub(crate) async fn start_with(
+        program: PathBuf,
         behind: &Behind,
         cpu: Option<usize>,
         variables: &[(&str, String)],
     ) -> Result<Self, Error> {
-        let program = build()?;
         let folder = TempDir::new().map_err(Error::file("a temporary folder"))?;
         let info_file = folder.path().join("demo.json");
         let mut command = cpu.map_or_else(|| Command::new(&program), |cpu| process::pinned(cpu, &program));
@@ -233,14 +233,31 @@ async fn wait_for_info(running: &mut Running, path: &Path) -> Result<Info, Error
     Err(Error::Late { what: "the demonstration".to_owned(), seconds: READY.as_secs() })
 }
 
-/// The program as operators build it, and by the same selection as `cargo run --release`, so that nothing is built twice.
-pub(crate) fn build() -> Result<PathBuf, Error> {
+/// How the program is built.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Profile {
+    /// By the same selection as `cargo run --release`, so that nothing is built twice.
+    Release,
+    /// As it is shipped.
+    Dist,
+}
+
+impl Profile {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dist => "dist",
+        }
+    }
+}
+
+pub(crate) fn build(profile: Profile) -> Result<PathBuf, Error> {
     packages::run(
         Command::new("cargo")
-            .args(["build", "--quiet", "--release", "--bin", "modelward"])
+            .args(["build", "--quiet", "--profile", profile.name(), "--bin", "modelward"])
             .current_dir(tidy::root()),
     )?;
-    Ok(target()?.join("release").join("modelward"))
+    Ok(target()?.join(profile.name()).join("modelward"))
 }
 
 /// The folder of everything built.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::side::{PROXY_CPU, circumstances};
 use super::{Figure, Reach, median};
 use crate::load::{Connection, Message, Paced, paced};
-use crate::system::{Behind, Session, System};
+use crate::system::{Behind, Profile, Session, System, build};
 use crate::{Error, say};
 
 /// Denials a second, from one caller.
@@ -65,7 +65,7 @@ pub(super) async fn run(rounds: usize) -> Result<Vec<Figure>, Error> {
 async fn measure(flood_first: bool) -> Result<Round, Error> {
     // Nothing is ever asked of a model: whoever floods may not, and whoever may is revoked first.
     let behind = Behind::Given { url: "http://127.0.0.1:9".to_owned(), credential: "unused".to_owned() };
-    let system = System::start(&behind, Some(PROXY_CPU)).await?;
+    let system = System::start(build(Profile::Dist)?, &behind, Some(PROXY_CPU)).await?;
     let (governor, reader) = tokio::join!(system.sign_in("govern"), system.sign_in("read-only"));
     let (governor, reader) = (governor?, reader?);
     let grants = grants(&governor).await?;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::side::circumstances;
 use super::{Figure, Reach, median};
 use crate::load::{Connection, Message};
 use crate::process::Running;
-use crate::system::{Behind, Session, System, build};
+use crate::system::{Behind, Profile, Session, System, build};
 use crate::{Error, say};
 
 const GATEWAYS: [&str; 3] = ["edge-1", "edge-2", "edge-3"];
@@ -58,13 +58,13 @@ async fn measure() -> Result<Round, Error> {
     // No model is needed: what is allowed fails behind the gateway, what is denied fails in it.
     let behind = Behind::Given { url: "http://127.0.0.1:9".to_owned(), credential: "unused".to_owned() };
     let variables = [("MODELWARD_PLANES_LISTEN", format!("127.0.0.1:{planes}"))];
-    let system = System::start_with(&behind, None, &variables).await?;
+    let system = System::start_with(build(Profile::Dist)?, &behind, None, &variables).await?;
     let (governor, user) = tokio::join!(system.sign_in("govern"), system.sign_in("inference"));
     let (governor, user) = (governor?, user?);
     let folder = TempDir::new().map_err(Error::file("a temporary folder"))?;
     let mut outposts = Vec::new();
     for name in GATEWAYS {
-        outposts.push(Outpost::start(&governor, folder.path(), name, planes).await?);
+        outposts.push(Outpost::start(&system.program, &governor, folder.path(), name, planes).await?);
     }
     let token = user.token("inference").await?;
     let offer = &system.info.open_inference;
@@ -113,8 +113,13 @@ struct Outpost {
 }
 
 impl Outpost {
-    async fn start(governor: &Session, folder: &Path, name: &str, planes: u16) -> Result<Self, Error> {
-        let program = build()?;
+    async fn start(
+        program: &Path,
+        governor: &Session,
+        folder: &Path,
+        name: &str,
+        planes: u16,
+    ) -> Result<Self, Error> {
         let home = folder.join(name);
         fs::create_dir(&home).map_err(Error::file(&home))?;
         let (port, probes) = (free_port()?, free_port()?);
@@ -127,8 +132,8 @@ impl Outpost {
         fs::write(&config, text).map_err(Error::file(&config))?;
         let invited = governor.post("/api/v1/gateways", &json!({ "name": name })).await?;
         let code = invited.get("code").and_then(Value::as_str).unwrap_or_default();
-        enrol(&program, &config, code)?;
-        let mut command = Command::new(&program);
+        enrol(program, &config, code)?;
+        let mut command = Command::new(program);
         command.args(["serve", "--config"]).arg(&config).stderr(Stdio::null());
         let mut running = Running::start("modelward serve --role gateway", &mut command)?;
         ready(&mut running, probes).await?;
@@ -136,7 +141,7 @@ impl Outpost {
     }
 }
 
-fn enrol(program: &PathBuf, config: &Path, code: &str) -> Result<(), Error> {
+fn enrol(program: &Path, config: &Path, code: &str) -> Result<(), Error> {
     let name = "modelward gateway enrol";
     let mut child = Command::new(program)
         .args(["gateway", "enrol", "--stdin", "--config"])

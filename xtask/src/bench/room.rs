@@ -6,5 +6,14 @@ use crate::{Error, packages, say};
 
 pub(super) fn run(package: &str, bench: &str) -> Result<(), Error> {
     say(&format!("{package}: {bench}"));
-    packages::run(Command::new("cargo").args(["bench", "--quiet", "--package", package, "--bench", bench]))
+    packages::run(Command::new("cargo").args([
+        "bench",
+        "--quiet",
+        "--profile",
+        "dist",
+        "--package",
+        package,
+        "--bench",
+        bench,
+    ]))
 }

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::load::{Connection, Message};
 use crate::nginx::Nginx;
 use crate::process;
-use crate::system::{Behind, Session, System};
+use crate::system::{Behind, Profile, Session, System, build};
 use crate::upstream::Mode;
 
 /// Model server and load.
@@ -68,7 +68,7 @@ impl Sides {
         let nginx = Nginx::start(&upstream_address, CREDENTIAL, PROXY_CPU).await?;
         let behind =
             Behind::Given { url: format!("http://{upstream_address}"), credential: CREDENTIAL.to_owned() };
-        let system = System::start(&behind, Some(PROXY_CPU)).await?;
+        let system = System::start(build(Profile::Dist)?, &behind, Some(PROXY_CPU)).await?;
         let session = system.sign_in("inference").await?;
         Ok(Self { upstream, upstream_address, nginx, system, session })
     }
