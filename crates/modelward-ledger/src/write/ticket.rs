@@ -22,7 +22,9 @@ pub struct Receipt {
 pub enum LedgerFailed {
     #[error("the ledger failed and accepts nothing more until it is restarted: {reason}")]
     Poisoned { reason: Arc<str> },
-    #[error("the disk is full; what is left is kept for entries that take rights away")]
+    #[error(
+        "the ledger has no room: its disk is full or its folder cannot be written; what is left is kept for entries that take rights away"
+    )]
     NoSpace,
     #[error("the ledger was closed before the entry was written")]
     Closed,
