@@ -86,7 +86,11 @@ impl Drop for Serving {
 
 /// Makes the installation, and gives the code its first person enrols with.
 pub(crate) fn init(stage: &Stage) -> String {
-    let said = stage.run(&["init", "dana", "--data-dir", "data"]);
+    init_with(stage, &[])
+}
+
+pub(crate) fn init_with(stage: &Stage, more: &[&str]) -> String {
+    let said = stage.run(&[&["init", "dana", "--data-dir", "data"], more].concat());
     assert_eq!(said.code, 0, "{}", said.stderr);
     said.stdout.trim().to_owned()
 }

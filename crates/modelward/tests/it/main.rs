@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod activation;
 mod agent;
 mod api_commands;
 mod command_line;

@@ -3,14 +3,14 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 
 use serde_json::Value;
 
-use crate::installation::{Serving, enrol, init};
+use crate::installation::{Serving, enrol, init_with};
 use crate::stage::{Said, Stage};
 
 /// What only the model knows.
@@ -41,8 +41,17 @@ pub(crate) struct Answer {
 impl Ward {
     /// Set up and stopped.
     pub(crate) fn new() -> Self {
+        Self::made_with(&[])
+    }
+
+    /// The same, where the reviewers of this file sign policies.
+    pub(crate) fn reviewed_by(reviewers: &Path) -> Self {
+        Self::made_with(&["--reviewers", reviewers.to_str().unwrap()])
+    }
+
+    fn made_with(more: &[&str]) -> Self {
         let stage = Stage::new();
-        let code = init(&stage);
+        let code = init_with(&stage, more);
         let model = model_server();
         let file = stage.path("data/modelward.toml");
         let before = std::fs::read_to_string(&file).unwrap();
@@ -141,6 +150,11 @@ impl Ward {
         let said = self.stage.run(args);
         assert_eq!(said.code, 0, "{args:?}: {}{}", said.stdout, said.stderr);
         said
+    }
+
+    /// A command of dana, to be started.
+    pub(crate) fn dana_command(&self, args: &[&str]) -> Command {
+        self.stage.command(args)
     }
 
     pub(crate) fn revoke(&self) -> Said {
