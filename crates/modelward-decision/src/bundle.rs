@@ -16,6 +16,7 @@ use smol_str::SmolStr;
 use crate::cedar::Types;
 use crate::index::Index;
 use crate::policy::{Policy, Set};
+use crate::signal::Signals;
 use crate::vocabulary::{Name, ProjectId};
 
 mod composition;
@@ -50,6 +51,8 @@ pub struct Bundle {
     index: Index,
     types: Types,
     warnings: Vec<Warning>,
+    /// `None` where the table cannot be read.
+    signals: Option<Signals>,
     composition: Option<Composition>,
 }
 
@@ -177,6 +180,10 @@ impl Bundle {
             policies: policy_set,
             obligations: obligation_set,
             warnings,
+            signals: match sources.get(Signals::FILE) {
+                Some(text) => Signals::read(text).ok(),
+                None => Some(Signals::default()),
+            },
             composition,
             sources,
         })
@@ -190,6 +197,11 @@ impl Bundle {
     /// The identity a bundle of these files has, whether or not it passes the checks.
     pub fn digest_of(sources: &BTreeMap<String, String>) -> Result<Digest, BundleError> {
         digest(sources)
+    }
+
+    /// What each security signal does to each privilege; `None` where the table cannot be read, which the gate finds.
+    pub const fn signals(&self) -> Option<&Signals> {
+        self.signals.as_ref()
     }
 
     pub const fn schema_digest(&self) -> Digest {

@@ -15,11 +15,12 @@ use crate::vocabulary::{
     Ask, Binding, Confidence, DeviceFacts, Fact, Facts, Field, Name, SessionFacts, Source,
 };
 
-/// The context without a grant. `covers` says whether the credential may be used for the action at all.
+/// The context without a grant. `risk` takes the place of the facts' own; `covers` says whether the credential may be used for the action at all.
 pub(crate) fn base(
     types: &Types,
     slice: &Slice,
     facts: &Facts,
+    risk: &Fact<u8>,
     ask: &Ask,
     held: &[Field],
     covers: bool,
@@ -33,7 +34,7 @@ pub(crate) fn base(
         ("device", device(&facts.device)),
         ("network", text(&facts.network, now)),
         ("place", text(&facts.place, now)),
-        ("risk", number(&facts.risk, now)),
+        ("risk", number(risk, now)),
         ("ask", asked(ask, slice.own_field, held)),
     ]
     .into_iter()

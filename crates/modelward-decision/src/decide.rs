@@ -39,6 +39,7 @@ pub fn compare(snapshot: &Snapshot, request: &Request, obeyed: &Decision) -> Opt
 }
 
 fn decide_under(snapshot: &Snapshot, request: &Request, id: DecisionId) -> Decision {
+    let request = &*snapshot.situated(request);
     let held = held_fields(snapshot, request);
     let finding = find(snapshot, request, &request.facts.ask, &held);
     let (sentence, remedies) = remedy::words(snapshot, request, &finding, &held);
@@ -145,7 +146,8 @@ impl Trial {
         };
         let slice = snapshot.cache().slice(snapshot, key)?;
         let covers = facts.session.scope.covers(request.action, request.resource, slice.model);
-        let base = circumstances::base(snapshot.bundle().types(), &slice, facts, ask, held, covers)?;
+        let risk = snapshot.risk(request);
+        let base = circumstances::base(snapshot.bundle().types(), &slice, facts, &risk, ask, held, covers)?;
         Some(Self { slice, base: Arc::new(base), now: facts.now })
     }
 

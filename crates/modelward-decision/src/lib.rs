@@ -19,6 +19,7 @@ pub mod outline;
 pub mod plain;
 pub mod replay;
 pub mod search;
+pub mod signal;
 pub mod smallest;
 pub mod snapshot;
 pub mod vocabulary;

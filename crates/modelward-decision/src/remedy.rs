@@ -13,9 +13,10 @@ use crate::decide::{COVERING_MAX, Finding, of_privilege};
 use crate::decision::{Outcome, Remedy, Request};
 use crate::grant::{Conditions, Grant};
 use crate::policy::{Policy, RemedyKind};
+use crate::signal::Response;
 use crate::slice::Key;
 use crate::snapshot::Snapshot;
-use crate::vocabulary::{Field, Name, Privilege, ResourceKind};
+use crate::vocabulary::{Facts, Field, Name, Privilege, ResourceKind};
 
 /// One sentence for the caller, and what would change a denial.
 pub(crate) fn words(
@@ -134,25 +135,40 @@ fn remedy(
         RemedyKind::Network => Remedy::Network { segments: union(|conditions| conditions.segments.as_ref()) },
         RemedyKind::Place => Remedy::Place { regions: union(|conditions| conditions.regions.as_ref()) },
         RemedyKind::Purpose => Remedy::Purpose { purposes: union(|conditions| conditions.purposes.as_ref()) },
-        RemedyKind::StepUp => match request.action.privilege() {
-            Privilege::Retraining | Privilege::Export | Privilege::DataExport => {
-                Remedy::StepUp { strength: 3, max_age_seconds: 300 }
-            }
-            Privilege::SelfService
-            | Privilege::ReadOnly
-            | Privilege::Inference
-            | Privilege::InferenceSensitive
-            | Privilege::Experiment
-            | Privilege::Registry
-            | Privilege::Deploy
-            | Privilege::Govern
-            | Privilege::Audit => Remedy::StepUp { strength: 2, max_age_seconds: 12 * 3600 },
-        },
+        RemedyKind::StepUp => {
+            let (strength, max_age_seconds) = step_up(request.action.privilege());
+            Remedy::StepUp { strength, max_age_seconds: max_age_seconds.min(since_signal(request)) }
+        }
         RemedyKind::Window => match covering.first() {
             Some(grant) => Remedy::Wait { grant: grant.id, until: None },
             None => Remedy::Administrator { reason: SmolStr::new_static("no time window is open") },
         },
     }
+}
+
+/// How strong a sign-in policy asks for, and how many seconds old it may be.
+const fn step_up(privilege: Privilege) -> (u8, u32) {
+    match privilege {
+        Privilege::Retraining | Privilege::Export | Privilege::DataExport => (3, 300),
+        Privilege::SelfService
+        | Privilege::ReadOnly
+        | Privilege::Inference
+        | Privilege::InferenceSensitive
+        | Privilege::Experiment
+        | Privilege::Registry
+        | Privilege::Deploy
+        | Privilege::Govern
+        | Privilege::Audit => (2, 12 * 3600),
+    }
+}
+
+/// Seconds since the signal that asks for a new sign-in: one of before it does not answer it.
+fn since_signal(request: &Request) -> u32 {
+    let Facts { risk, now, .. } = &request.facts;
+    if risk.value < Response::StepUp.risk() {
+        return u32::MAX;
+    }
+    u32::try_from(now.duration_since(risk.observed_at).as_secs().max(0)).unwrap_or(u32::MAX)
 }
 
 /// Grants that ended longer ago than this are no longer spoken of.

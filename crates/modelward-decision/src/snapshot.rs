@@ -5,6 +5,8 @@
 
 pub(crate) mod kin;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::GenericHashMap;
@@ -17,6 +19,7 @@ use crate::grant::Grant;
 use crate::inventory::{
     Alias, Dataset, Endpoint, Environment, Group, Machine, Model, Person, Project, Target, Version,
 };
+use crate::signal::{About, Raised, SignalKey};
 use crate::slice::Cache;
 use crate::vocabulary::{
     AliasId, DatasetId, EndpointId, GrantId, GroupId, MachineId, ModelId, Name, PersonId, PrincipalRef,
@@ -42,6 +45,10 @@ pub enum Change {
     Revoke(GrantId),
     /// Credentials minted before are worthless from now on.
     Bump(EpochScope),
+    /// A security signal stands against somebody; in the place of one of the same name.
+    Raise(Arc<Raised>),
+    /// The signal no longer does.
+    Lift(SignalKey),
     Bundle(Arc<Bundle>),
     /// The bundle on trial; none any more.
     Candidate(Option<Candidate>),
@@ -67,6 +74,9 @@ pub enum EpochScope {
     Grant(GrantId),
 }
 
+/// Principals and sessions with signals, before those whose signals have all run out are forgotten.
+const RAISED_SWEPT_AT: usize = 10_000;
+
 type Map<K, V> = GenericHashMap<K, V, FxBuildHasher, imbl::shared_ptr::DefaultSharedPtr>;
 
 /// The state of the world at one revision.
@@ -90,7 +100,10 @@ pub struct Snapshot {
     grants: GrantIndex,
     kin: kin::Kin,
     epochs: Map<EpochScope, u64>,
-    /// What was derived from all but grants and epochs, kept until one of those changes.
+    raised: imbl::OrdMap<About, BTreeMap<SignalKey, Arc<Raised>>>,
+    /// Of signals, only those that end what is under way count.
+    cuts_alone: bool,
+    /// What was derived from all but grants, epochs and signals, kept until one of those changes.
     cache: Arc<Cache>,
     trial: Option<Trial>,
 }
@@ -145,6 +158,8 @@ impl Snapshot {
             grants: GrantIndex::default(),
             kin: kin::Kin::default(),
             epochs: Map::default(),
+            raised: imbl::OrdMap::new(),
+            cuts_alone: false,
             cache: Arc::new(Cache::new()),
             trial: None,
         }
@@ -158,7 +173,12 @@ impl Snapshot {
         for change in changes {
             derived_stands &= matches!(
                 change,
-                Change::Grant(_) | Change::Revoke(_) | Change::Bump(_) | Change::Candidate(_)
+                Change::Grant(_)
+                    | Change::Revoke(_)
+                    | Change::Bump(_)
+                    | Change::Raise(_)
+                    | Change::Lift(..)
+                    | Change::Candidate(_)
             );
             next.make(change);
         }
@@ -214,6 +234,8 @@ impl Snapshot {
                 let epoch = self.epoch(scope).saturating_add(1);
                 self.epochs.insert(scope, epoch);
             }
+            Change::Raise(raised) => self.raise(raised),
+            Change::Lift(what) => self.lift(&what),
             Change::Bundle(bundle) => self.bundle = bundle,
             Change::Candidate(candidate) => {
                 self.trial = candidate.map(|candidate| Trial { candidate, cache: Arc::new(Cache::new()) });
@@ -248,6 +270,25 @@ impl Snapshot {
         self.grants.remove(id);
         if !self.grants.by_leaves.contains_key(&leaves) {
             self.kin.part(leaves);
+        }
+    }
+
+    /// Those that have run out make room, once there are many.
+    fn raise(&mut self, raised: Arc<Raised>) {
+        if self.raised.len() >= RAISED_SWEPT_AT {
+            let counts =
+                |known: &BTreeMap<_, Arc<Raised>>| known.values().any(|one| one.counts(raised.raised_at));
+            let kept = std::mem::take(&mut self.raised).into_iter().filter(|(_, known)| counts(known));
+            self.raised = kept.collect();
+        }
+        self.raised.entry(raised.what.about).or_default().insert(raised.what.clone(), raised);
+    }
+
+    fn lift(&mut self, what: &SignalKey) {
+        let Some(mut known) = self.raised.remove(&what.about) else { return };
+        known.remove(what);
+        if !known.is_empty() {
+            self.raised.insert(what.about, known);
         }
     }
 
@@ -305,6 +346,32 @@ impl Snapshot {
     /// Every epoch that was ever bumped.
     pub fn epochs(&self) -> impl Iterator<Item = (EpochScope, u64)> + '_ {
         self.epochs.iter().map(|(scope, epoch)| (*scope, *epoch))
+    }
+
+    /// Every signal that stands against somebody, also those that have run out.
+    pub fn raised(&self) -> impl Iterator<Item = &Arc<Raised>> {
+        self.raised.values().flat_map(BTreeMap::values)
+    }
+
+    /// Those that stand against one.
+    pub fn raised_against(&self, about: About) -> impl Iterator<Item = &Raised> {
+        self.raised.get(&about).into_iter().flat_map(BTreeMap::values).map(|raised| &**raised)
+    }
+
+    pub(crate) fn nothing_raised(&self) -> bool {
+        self.raised.is_empty()
+    }
+
+    pub(crate) const fn counts_cuts_alone(&self) -> bool {
+        self.cuts_alone
+    }
+
+    /// The state as it counts for what is under way: signals that only keep new requests out do not end it.
+    pub fn for_what_runs(&self) -> Cow<'_, Self> {
+        match self.raised.is_empty() {
+            true => Cow::Borrowed(self),
+            false => Cow::Owned(Self { cuts_alone: true, ..self.clone() }),
+        }
     }
 
     pub fn grant(&self, id: GrantId) -> Option<&Arc<Grant>> {

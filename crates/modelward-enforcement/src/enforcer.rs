@@ -148,7 +148,7 @@ impl Enforcer {
         Decided {
             core: Arc::clone(&self.core),
             class: release,
-            verdict: self.verdict(who, request, way, now),
+            verdict: self.verdict(who, &request, way, now),
             peer: situation.peer.clone(),
             trace,
             payload,
@@ -171,7 +171,7 @@ impl Enforcer {
         objection.is_none().then_some(decision)
     }
 
-    fn verdict(&self, who: &Authenticated, request: Request, way: Way, now: Timestamp) -> Verdict {
+    fn verdict(&self, who: &Authenticated, request: &Request, way: Way, now: Timestamp) -> Verdict {
         if !self.core.snapshots.is_open() {
             return Verdict::Unavailable(Unavailable::Snapshot);
         }
@@ -181,6 +181,8 @@ impl Enforcer {
         if !freshness.permits(request.action.privilege(), request.resource, &snapshot) {
             return Verdict::Unavailable(Unavailable::Stale);
         }
+        // What stands against the caller is recorded with the facts of the request.
+        let request = snapshot.situated(request).into_owned();
         let id = self.core.next_id();
         let decision = match credential_end(who, &snapshot, now) {
             Some(end) => {

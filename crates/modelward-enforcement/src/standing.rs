@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use modelward_decision::signal::Response;
 use modelward_decision::vocabulary::{GrantId, PrincipalRef, Privilege, ResourceRef};
 use modelward_decision::{Decision, EpochScope, Remedy, Request, Snapshot, decide};
 use modelward_identity::Authenticated;
@@ -36,6 +37,8 @@ pub enum End {
     GrantRevoked,
     GrantExpired,
     Quarantined,
+    /// A security signal stands against the caller or the session, and the bundle has it end this.
+    Signalled,
     /// A fresh decision no longer allows it, or obliges to more.
     NoLongerAllowed,
     /// Nobody tells of revocations any more.
@@ -98,6 +101,7 @@ impl Standing {
             .or_else(|| self.grant_end(snapshot))
             .or_else(|| (!self.is_active(snapshot)).then_some(End::Deactivated))
             .or_else(|| self.is_quarantined(snapshot).then_some(End::Quarantined))
+            .or_else(|| self.is_cut_by_signal(snapshot, now).then_some(End::Signalled))
     }
 
     /// Whether whoever asked and whoever is decided about, mostly one and the same, are active.
@@ -129,6 +133,12 @@ impl Standing {
         version_is || model.is_some_and(|model| model.quarantined)
     }
 
+    fn is_cut_by_signal(&self, snapshot: &Snapshot, now: Timestamp) -> bool {
+        let Request { principal, action, ref facts, .. } = self.0.request;
+        let strictest = snapshot.signalled(principal, facts.session.id, action.privilege(), now);
+        strictest.is_some_and(|(response, _)| response == Response::Cut)
+    }
+
     /// Decides once more, at this moment: whether what was allowed would still be, with no more obliged.
     pub(crate) fn end_by_decision(&self, snapshot: &Snapshot, now: Timestamp) -> Option<End> {
         let Facts { request, decision, .. } = &*self.0;
@@ -138,7 +148,7 @@ impl Standing {
         let session = Arc::make_mut(&mut request.facts.session);
         session.authenticated_at = now.checked_sub(age).unwrap_or(now);
         request.facts.now = now;
-        let again = decide(snapshot, &request, decision.id);
+        let again = decide(&snapshot.for_what_runs(), &request, decision.id);
         let still_stands = again.is_allow()
             && decision.held_fields.is_subset(&again.held_fields)
             && again.obligations.iter().all(|obligation| decision.obligations.contains(obligation))
@@ -200,6 +210,7 @@ impl End {
             Self::GrantRevoked => "grant-revoked",
             Self::GrantExpired => "grant-expired",
             Self::Quarantined => "quarantined",
+            Self::Signalled => "signalled",
             Self::NoLongerAllowed => "no-longer-allowed",
             Self::Unavailable => "unavailable",
         }
@@ -215,6 +226,7 @@ impl End {
             Self::GrantRevoked => "the grant this rests on was revoked",
             Self::GrantExpired => "the grant this rests on has expired",
             Self::Quarantined => "the model was put under quarantine",
+            Self::Signalled => "a security signal ended it",
             Self::NoLongerAllowed => "this is no longer allowed",
             Self::Unavailable => "the state of rights is not known",
         }
@@ -226,7 +238,7 @@ impl End {
                 Some(Remedy::StepUp { strength: 1, max_age_seconds: 0 })
             }
             Self::GrantRevoked | Self::GrantExpired => Some(another_grant()),
-            Self::Deactivated | Self::Quarantined => {
+            Self::Deactivated | Self::Quarantined | Self::Signalled => {
                 Some(Remedy::Administrator { reason: self.as_str().into() })
             }
             Self::NoLongerAllowed | Self::Unavailable => None,

@@ -63,6 +63,7 @@ pub fn steps(snapshot: &Snapshot) -> impl Iterator<Item = Step> + '_ {
         .chain(snapshot.endpoints().cloned().map(Step::Endpoint));
     let grants = snapshot.grants().cloned().map(Step::Grant);
     let epochs = snapshot.epochs().map(|(scope, count)| Step::Epoch { scope, count });
+    let raised = snapshot.raised().cloned().map(Step::Raise);
     let trial = snapshot.candidate().map(|candidate| Step::Candidate(Some(Trial::of(candidate))));
-    bundle.chain(things).chain(grants).chain(epochs).chain(trial)
+    bundle.chain(things).chain(grants).chain(epochs).chain(raised).chain(trial)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use modelward_decision::inventory::{
     Alias, Dataset, Endpoint, Environment, Group, Machine, Model, Person, Project, Version,
 };
+use modelward_decision::signal::{Raised, SignalKey};
 use modelward_decision::vocabulary::GrantId;
 use modelward_decision::{Bundle, Candidate, Change, EpochScope, Grant, Reach, Removed};
 use modelward_seal::Digest;
@@ -34,6 +35,8 @@ pub enum Step {
         scope: EpochScope,
         count: u64,
     },
+    Raise(Arc<Raised>),
+    Lift(SignalKey),
     Bundle(Digest),
     Candidate(Option<Trial>),
 }
@@ -71,6 +74,8 @@ impl Step {
             Change::Grant(it) => Self::Grant(Arc::clone(it)),
             Change::Revoke(id) => Self::Revoke(*id),
             Change::Bump(scope) => Self::Bump(*scope),
+            Change::Raise(raised) => Self::Raise(Arc::clone(raised)),
+            Change::Lift(what) => Self::Lift(what.clone()),
             Change::Bundle(bundle) => Self::Bundle(bundle.digest()),
             Change::Candidate(candidate) => Self::Candidate(candidate.as_ref().map(Trial::of)),
         }
@@ -95,7 +100,9 @@ impl Step {
             | Self::Grant(_)
             | Self::Revoke(_)
             | Self::Bump(_)
-            | Self::Epoch { .. } => None,
+            | Self::Epoch { .. }
+            | Self::Raise(_)
+            | Self::Lift(_) => None,
         }
     }
 
@@ -121,6 +128,8 @@ impl Step {
                 changes.extend((0..count).map(|_| Change::Bump(scope)));
                 return Ok(());
             }
+            Self::Raise(raised) => Change::Raise(raised),
+            Self::Lift(what) => Change::Lift(what),
             Self::Bundle(digest) => Change::Bundle(at_hand(digest)?),
             Self::Candidate(None) => Change::Candidate(None),
             Self::Candidate(Some(Trial { bundle, reach })) => {

@@ -91,7 +91,11 @@ fn part<T: Default>(
 
 impl Source<'_> {
     fn parse<T: DeserializeOwned>(self) -> Result<T, Finding> {
-        toml::from_str(self.text).map_err(|error| {
+        self.read(|text| toml::from_str(text))
+    }
+
+    fn read<T>(self, read: impl Fn(&str) -> Result<T, toml::de::Error>) -> Result<T, Finding> {
+        read(self.text).map_err(|error| {
             let finding = self.wrong(error.span().unwrap_or(0..0), error.message().to_owned());
             match error.message().starts_with("unknown field") {
                 true => finding.hint("a key that is not known is refused, so that a misspelt one is noticed"),

@@ -167,5 +167,7 @@ fn recorded(change: &StateChange) -> Vec<Recorded> {
         StateChange::Link(link) => vec![Recorded::Link(link.clone())],
         StateChange::Unlink(identity) => vec![Recorded::Unlink(identity.clone())],
         StateChange::Issuer(standing) => vec![Recorded::Issuer(standing.clone())],
+        StateChange::Raise(raised) => vec![Recorded::Raise(raised.clone())],
+        StateChange::Lift(what) => vec![Recorded::Lift(what.clone())],
     }
 }

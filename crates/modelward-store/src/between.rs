@@ -11,7 +11,8 @@ use crate::load::change_of;
 use crate::sql::{from_json, number, text};
 use crate::{Store, StoreError};
 
-const REMOVABLE: [&str; 7] = ["project", "model", "version", "alias", "endpoint", "dataset", "group"];
+const REMOVABLE: [&str; 8] =
+    ["project", "model", "version", "alias", "endpoint", "dataset", "group", "signal"];
 
 impl Store {
     /// What leads from the state of one revision to that of a later one, for decisions: epochs are left out, they end
@@ -26,7 +27,8 @@ impl Store {
     async fn entities_between(&self, from: i64, to: i64) -> Result<Vec<Change>, StoreError> {
         let rows = sqlx::query(
             "SELECT kind, id, body, revision_to FROM entity
-             WHERE kind <> 'description' AND kind <> 'bootstrap' AND kind <> 'policy' AND revision_from <= $2
+             WHERE kind <> 'description' AND kind <> 'bootstrap' AND kind <> 'policy'
+               AND kind <> 'identity' AND kind <> 'issuer' AND revision_from <= $2
                AND (revision_from > $1 OR (revision_to > $1 AND revision_to <= $2))",
         )
         .bind(from)
@@ -39,8 +41,10 @@ impl Store {
         for row in &rows {
             let key = (text(row, 0)?.to_owned(), text(row, 1)?.to_owned());
             let item = if number(row, 3)? > to {
-                let thing: Thing = from_json(text(row, 2)?, "an entity")?;
-                Some(Item::Thing(thing))
+                Some(match key.0.as_str() {
+                    "signal" => Item::Signal(from_json(text(row, 2)?, "a signal")?),
+                    _ => Item::Thing(from_json::<Thing>(text(row, 2)?, "an entity")?),
+                })
             } else {
                 None
             };

@@ -1,6 +1,7 @@
 //! What can change, and how a change is remembered until the ledger has it.
 
 use modelward_decision::inventory::Target;
+use modelward_decision::signal::{Raised, SignalKey};
 use modelward_decision::vocabulary::{GrantId, ModelId, PersonId};
 use modelward_decision::{EpochScope, Grant, Removed};
 use modelward_governance::Bootstrap;
@@ -36,6 +37,10 @@ pub enum StateChange {
     Unlink(Box<Identity>),
     /// Whether an issuer is believed.
     Issuer(Box<Standing>),
+    /// A security signal stands against somebody.
+    Raise(Box<Raised>),
+    /// The signal no longer does.
+    Lift(Box<SignalKey>),
 }
 
 /// A change as the outbox keeps it: everything the ledger entry needs, and no secret.
@@ -62,6 +67,8 @@ pub enum Recorded {
     Link(Box<Link>),
     Unlink(Box<Identity>),
     Issuer(Box<Standing>),
+    Raise(Box<Raised>),
+    Lift(Box<SignalKey>),
 }
 
 /// Something that is in force or not, as a whole.
@@ -73,6 +80,7 @@ pub enum Item {
     Policy(PolicyState),
     Link(Box<Link>),
     Issuer(Box<Standing>),
+    Signal(Box<Raised>),
 }
 
 /// What an item is called in tables: its kind and its identifier.
@@ -113,6 +121,8 @@ impl StateChange {
             Self::Link(link) => vec![Recorded::Link(link.clone())],
             Self::Unlink(identity) => vec![Recorded::Unlink(identity.clone())],
             Self::Issuer(standing) => vec![Recorded::Issuer(standing.clone())],
+            Self::Raise(raised) => vec![Recorded::Raise(raised.clone())],
+            Self::Lift(what) => vec![Recorded::Lift(what.clone())],
         }
     }
 }
@@ -131,6 +141,8 @@ impl Recorded {
             Self::Link(link) => Some((Key::identity(&link.identity), Some(Item::Link(link)))),
             Self::Unlink(identity) => Some((Key::identity(&identity), None)),
             Self::Issuer(standing) => Some((Key::issuer(&standing.issuer), Some(Item::Issuer(standing)))),
+            Self::Raise(raised) => Some((Key::signal(&raised.what), Some(Item::Signal(raised)))),
+            Self::Lift(what) => Some((Key::signal(&what), None)),
             Self::Bump(_) | Self::Credential { .. } | Self::DropCredential(_) => None,
         }
     }
@@ -158,6 +170,7 @@ impl Item {
             Self::Policy(_) => Key::policy().id,
             Self::Link(link) => Key::identity(&link.identity).id,
             Self::Issuer(standing) => Key::issuer(&standing.issuer).id,
+            Self::Signal(raised) => Key::signal(&raised.what).id,
         }
     }
 
@@ -167,7 +180,8 @@ impl Item {
             Self::Thing(thing) => thing_references(thing),
             Self::Grant(grant) => grant_references(grant),
             Self::Link(link) => vec![("identity", Key::new("person", link.person))],
-            Self::Bootstrap(_) | Self::Policy(_) | Self::Issuer(_) => Vec::new(),
+            // Whoever a signal is about may go before it does.
+            Self::Bootstrap(_) | Self::Policy(_) | Self::Issuer(_) | Self::Signal(_) => Vec::new(),
         };
         references.sort();
         references.dedup();
@@ -244,6 +258,10 @@ impl Key {
 
     pub(crate) fn issuer(url: &str) -> Self {
         Self::new("issuer", Digest::of(url.as_bytes()))
+    }
+
+    pub(crate) fn signal(what: &SignalKey) -> Self {
+        Self::new("signal", what)
     }
 
     pub(crate) fn of_thing(thing: &Thing) -> Self {

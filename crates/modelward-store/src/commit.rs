@@ -205,7 +205,14 @@ impl Writer {
         };
         let policy = match policy {
             Some(Item::Policy(state)) => Some(state),
-            Some(Item::Thing(_) | Item::Grant(_) | Item::Bootstrap(_) | Item::Link(_) | Item::Issuer(_))
+            Some(
+                Item::Thing(_)
+                | Item::Grant(_)
+                | Item::Bootstrap(_)
+                | Item::Link(_)
+                | Item::Issuer(_)
+                | Item::Signal(_),
+            )
             | None => None,
         };
         let revision = step.revision();
@@ -263,7 +270,9 @@ fn normalised(mut commit: Commit) -> Result<Commit, CommitError> {
             | StateChange::DropCredential(_)
             | StateChange::Link(_)
             | StateChange::Unlink(_)
-            | StateChange::Issuer(_) => {}
+            | StateChange::Issuer(_)
+            | StateChange::Raise(_)
+            | StateChange::Lift(_) => {}
         }
         let key = subject(change);
         if let Some(key) = key
@@ -290,6 +299,8 @@ fn subject(change: &StateChange) -> Option<Key> {
         StateChange::Link(link) => Some(Key::identity(&link.identity)),
         StateChange::Unlink(identity) => Some(Key::identity(identity)),
         StateChange::Issuer(standing) => Some(Key::issuer(&standing.issuer)),
+        StateChange::Raise(raised) => Some(Key::signal(&raised.what)),
+        StateChange::Lift(what) => Some(Key::signal(what)),
     }
 }
 
@@ -455,7 +466,8 @@ impl Step {
                             return Err(CommitError::Missing { thing: key.to_string() });
                         }
                     }
-                    (Some(Item::Thing(_) | Item::Link(_) | Item::Issuer(_)), _) | (None, true) => {}
+                    (Some(Item::Thing(_) | Item::Link(_) | Item::Issuer(_) | Item::Signal(_)), _)
+                    | (None, true) => {}
                 }
                 let before = in_force(connection, &key).await?;
                 let now = direction::meet(before.as_ref(), after.as_ref());
@@ -663,7 +675,9 @@ async fn check<'a>(
             | Recorded::DropCredential(_)
             | Recorded::Link(_)
             | Recorded::Unlink(_)
-            | Recorded::Issuer(_) => None,
+            | Recorded::Issuer(_)
+            | Recorded::Raise(_)
+            | Recorded::Lift(_) => None,
         };
         if let Some(person) = person {
             let thing = format!("the credential of `{person}`");

@@ -17,6 +17,7 @@ use modelward_decision::inventory::{
     Alias, Column, Dataset, Endpoint, Environment, Group, Machine, Model, OnSensitiveAsk, Person, Project,
     Served, Version,
 };
+use modelward_decision::signal::Raised;
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Thing};
 use modelward_identity::federation::Standing;
@@ -44,7 +45,10 @@ pub fn direction(before: Option<&Item>, change: &StateChange) -> Direction {
         StateChange::Policy(state) => Some(Item::Policy(state.clone())),
         StateChange::Link(link) => Some(Item::Link(link.clone())),
         StateChange::Issuer(standing) => Some(Item::Issuer(standing.clone())),
-        StateChange::Remove(_) | StateChange::Revoke(_) | StateChange::Unlink(_) => None,
+        StateChange::Raise(raised) => Some(Item::Signal(raised.clone())),
+        StateChange::Remove(_) | StateChange::Revoke(_) | StateChange::Unlink(_) | StateChange::Lift(_) => {
+            None
+        }
         StateChange::Bump(_) | StateChange::DropCredential(_) => return Direction::Narrows,
         StateChange::Credential(_) => return Direction::Widens,
     };
@@ -63,6 +67,10 @@ pub fn meet(before: Option<&Item>, after: Option<&Item>) -> Option<Item> {
     if let (None, Some(Item::Issuer(_))) = (before, after) {
         return after.cloned();
     }
+    // A signal only ever takes: it stands as soon as it is raised, and until the ledger knows that it was lifted.
+    if let (None, Some(Item::Signal(_))) | (Some(Item::Signal(_)), None) = (before, after) {
+        return before.or(after).cloned();
+    }
     let (before, after) = (before?, after?);
     Some(match (before, after) {
         (Item::Thing(before), Item::Thing(after)) => Item::Thing(thing(before, after)),
@@ -71,6 +79,7 @@ pub fn meet(before: Option<&Item>, after: Option<&Item>) -> Option<Item> {
         (Item::Link(before), Item::Link(after)) => {
             return (before.person == after.person).then(|| Item::Link(before.clone()));
         }
+        (Item::Signal(before), Item::Signal(after)) => Item::Signal(Box::new(raised(before, after))),
         (Item::Issuer(before), Item::Issuer(after)) => Item::Issuer(Box::new(standing(before, after))),
         // Grants never change, two bundles cannot be compared here, and items of two kinds never share a key.
         (
@@ -79,7 +88,8 @@ pub fn meet(before: Option<&Item>, after: Option<&Item>) -> Option<Item> {
             | Item::Bootstrap(_)
             | Item::Policy(_)
             | Item::Link(_)
-            | Item::Issuer(_),
+            | Item::Issuer(_)
+            | Item::Signal(_),
             _,
         ) => before.clone(),
     })
@@ -261,6 +271,18 @@ const fn bootstrap(before: Bootstrap, after: Bootstrap) -> Bootstrap {
 fn standing(before: &Standing, after: &Standing) -> Standing {
     let Standing { issuer, distrusted_at } = before;
     Standing { issuer: issuer.clone(), distrusted_at: distrusted_at.or(after.distrusted_at) }
+}
+
+/// The later of two signals asks for a later sign-in, and the longer one lasts.
+fn raised(before: &Raised, after: &Raised) -> Raised {
+    let Raised { what, raised_at, until, by, confidence } = after;
+    Raised {
+        what: what.clone(),
+        raised_at: *raised_at.max(&before.raised_at),
+        until: *until.max(&before.until),
+        by: by.clone(),
+        confidence: *confidence,
+    }
 }
 
 fn both<T: Ord + Clone>(left: &BTreeSet<T>, right: &BTreeSet<T>) -> BTreeSet<T> {

@@ -44,6 +44,10 @@ pub(crate) async fn in_force(connection: &mut AnyConnection, key: &Key) -> Resul
             Some(body) => Ok(Some(Item::Issuer(from_json(&body, "the standing of an issuer")?))),
             None => Ok(None),
         },
+        "signal" => match body(connection, key).await? {
+            Some(body) => Ok(Some(Item::Signal(from_json(&body, "a signal")?))),
+            None => Ok(None),
+        },
         _ => match body(connection, key).await? {
             Some(body) => Ok(Some(Item::Thing(from_json::<Thing>(&body, "an entity")?))),
             None => Ok(None),
@@ -91,6 +95,10 @@ pub(crate) async fn put_in_force(
         }
         Some(Item::Issuer(standing)) => {
             let body = to_json(standing, "the standing of an issuer")?;
+            replace(connection, key, item, Some(&body), stamp).await
+        }
+        Some(Item::Signal(raised)) => {
+            let body = to_json(raised, "a signal")?;
             replace(connection, key, item, Some(&body), stamp).await
         }
         None => replace(connection, key, None, None, stamp).await,

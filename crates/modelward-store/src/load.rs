@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
+use modelward_decision::signal::{About, Raised, SignalKey};
 use modelward_decision::vocabulary::ModelId;
 use modelward_decision::{Change, ENDED_GRANTS_TOLD, EpochScope, Snapshot};
 use modelward_governance::Bootstrap;
@@ -90,6 +91,7 @@ impl Store {
         self.entities(revision, &mut visit).await?;
         self.grants_in_force(revision, at, &mut visit).await?;
         self.epochs(revision, at, &mut visit).await?;
+        self.signals(revision, at, &mut visit).await?;
         Ok(loaded)
     }
 
@@ -171,7 +173,7 @@ impl Store {
         let mut rows = sqlx::query(
             "SELECT body FROM entity
              WHERE kind <> 'description' AND kind <> 'bootstrap' AND kind <> 'policy'
-               AND kind <> 'identity' AND kind <> 'issuer'
+               AND kind <> 'identity' AND kind <> 'issuer' AND kind <> 'signal'
                AND revision_from <= $1 AND revision_to > $1",
         )
         .bind(revision)
@@ -201,6 +203,26 @@ impl Store {
         .fetch(self.pool());
         while let Some(row) = rows.try_next().await.doing("read grants")? {
             visit(Change::Grant(Arc::new(crate::grants::from_row(&row)?)));
+        }
+        Ok(())
+    }
+
+    async fn signals(
+        &self,
+        revision: i64,
+        at: Timestamp,
+        visit: &mut (impl FnMut(Change) + Send),
+    ) -> Result<(), StoreError> {
+        let mut rows = sqlx::query(
+            "SELECT body FROM entity WHERE kind = 'signal' AND revision_from <= $1 AND revision_to > $1",
+        )
+        .bind(revision)
+        .fetch(self.pool());
+        while let Some(row) = rows.try_next().await.doing("read signals")? {
+            let raised: Raised = from_json(text(&row, 0)?, "a signal")?;
+            if raised.counts(at) {
+                visit(Change::Raise(Arc::new(raised)));
+            }
         }
         Ok(())
     }
@@ -237,9 +259,11 @@ pub(crate) fn change_of(key: &Key, item: Option<Item>) -> Result<Option<Change>,
     Ok(match item {
         Some(Item::Thing(thing)) => change_of_thing(thing),
         Some(Item::Grant(grant)) => Some(Change::Grant(Arc::from(grant))),
+        Some(Item::Signal(raised)) => Some(Change::Raise(Arc::from(raised))),
         // Snapshots hold whole bundles, which stand elsewhere; who signs in how is looked up when somebody does.
         Some(Item::Bootstrap(_) | Item::Policy(_) | Item::Link(_) | Item::Issuer(_)) => None,
         None => match key.kind {
+            "signal" => Some(lift_of(&key.id)?),
             "grant" => Some(Change::Revoke(parse(&key.id, "a grant")?)),
             "project" => Some(Change::Remove(Removed::Project(parse(&key.id, "a project")?))),
             "model" => Some(Change::Remove(Removed::Model(parse(&key.id, "a model")?))),
@@ -251,6 +275,23 @@ pub(crate) fn change_of(key: &Key, item: Option<Item>) -> Result<Option<Change>,
             _ => None,
         },
     })
+}
+
+/// From the identifier that [`SignalKey`] prints.
+fn lift_of(id: &str) -> Result<Change, StoreError> {
+    let unreadable = || crate::sql::unknown(id, "a signal");
+    let (about, rest) = id.split_once('/').ok_or_else(unreadable)?;
+    let about = match about.starts_with("se") {
+        true => About::Session(crate::sql::parse(about, "a signal")?),
+        false => About::Principal(crate::sql::principal(about)?),
+    };
+    let (signal, device) = rest.split_once('/').unwrap_or((rest, ""));
+    let device = match device {
+        "" => None,
+        device => Some(crate::sql::parse(device, "a signal")?),
+    };
+    let signal = signal.parse().map_err(|_| unreadable())?;
+    Ok(Change::Lift(SignalKey { about, signal, device }))
 }
 
 fn change_of_thing(thing: Thing) -> Option<Change> {

@@ -74,7 +74,7 @@ fn prefix(text: &str) -> &str {
 #[error("`{0}` names nothing of the expected kind")]
 struct UnknownKind(String);
 
-fn unknown(text: &str, what: &'static str) -> StoreError {
+pub(crate) fn unknown(text: &str, what: &'static str) -> StoreError {
     StoreError::damaged(what, UnknownKind(text.chars().take(64).collect()))
 }
 

@@ -200,6 +200,36 @@ mod tests {
         assert_eq!(restarted.now().as_microsecond(), future.as_microsecond());
     }
 
+    /// Row 9: a grant that has run out stays so, in this process and in the next one.
+    #[test]
+    fn threat_09_a_wall_clock_stepped_back_an_hour_revives_nothing() {
+        use modelward_decision::vocabulary::{GrantId, GranteeRef, PersonId, Privilege, ScopeRef};
+
+        let hour = Duration::from_secs(3600);
+        // What the wall clock said before it was stepped back to what it says now.
+        let before = wall() + hour;
+        let ended = before - Duration::from_secs(1);
+        let by = PersonId::from_bits(1);
+        let grant = modelward_decision::Grant {
+            id: GrantId::from_bits(1),
+            grantee: GranteeRef::Person(by),
+            privilege: Privilege::Inference,
+            scope: ScopeRef::Platform,
+            conditions: modelward_decision::grant::Conditions::default(),
+            not_before: ended - hour * 8,
+            not_after: ended,
+            origin: modelward_decision::grant::Origin::Bootstrap { by },
+        };
+        assert!(grant.is_live(wall()), "by the wall clock it would live again");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clock");
+        let clock = SystemClock::marked(file.clone()).unwrap();
+        clock.raise(before);
+        assert!(!grant.is_live(clock.now()));
+        clock.persist().unwrap();
+        assert!(!grant.is_live(SystemClock::marked(file).unwrap().now()), "nor after a restart");
+    }
+
     #[test]
     fn a_damaged_mark_refuses_to_start() {
         let folder = tempfile::tempdir().unwrap();

@@ -422,6 +422,7 @@ const fn word_of_end(end: End) -> &'static str {
         End::GrantRevoked => "grant-revoked",
         End::GrantExpired => "grant-expired",
         End::Quarantined => "quarantined",
+        End::Signalled => "signalled",
         End::NoLongerAllowed => "no-longer-allowed",
         End::Unavailable => "unavailable",
     }

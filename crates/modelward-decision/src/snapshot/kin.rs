@@ -99,6 +99,8 @@ fn replaced(before: &Snapshot, change: &Change) -> Option<Links> {
         | Change::Grant(_)
         | Change::Revoke(_)
         | Change::Bump(_)
+        | Change::Raise(_)
+        | Change::Lift(..)
         | Change::Bundle(_)
         | Change::Candidate(_) => return None,
     };
@@ -139,6 +141,8 @@ fn made(change: &Change) -> Option<Links> {
         | Change::Grant(_)
         | Change::Revoke(_)
         | Change::Bump(_)
+        | Change::Raise(_)
+        | Change::Lift(..)
         | Change::Bundle(_)
         | Change::Candidate(_) => return None,
     })

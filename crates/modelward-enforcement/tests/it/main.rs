@@ -8,4 +8,5 @@ mod freshness;
 mod lending;
 mod limits;
 mod record;
+mod signals;
 mod streams;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use modelward_decision::grant::{Conditions, Origin};
 use modelward_decision::inventory::{Group, Model, OnSensitiveAsk, Person, Project};
+use modelward_decision::signal::{About, Raised, SignalKey};
 use modelward_decision::vocabulary::{
-    Classification, EventId, GrantId, GranteeRef, GroupId, ModelId, PersonId, PrincipalRef, Privilege,
-    ProjectId, ScopeRef, SessionId,
+    Classification, Confidence, EventId, GrantId, GranteeRef, GroupId, ModelId, PersonId, PrincipalRef,
+    Privilege, ProjectId, ScopeRef, SessionId,
 };
 use modelward_decision::{Candidate, Change, EpochScope, Grant, Reach, Removed, Snapshot};
 use modelward_planes::frame::line;
@@ -152,10 +153,19 @@ pub(crate) fn grant(number: u8) -> GrantId {
     GrantId::from_bits(2000 + u128::from(number % 16))
 }
 
+fn raised(number: u8) -> Raised {
+    let what = SignalKey {
+        about: About::Principal(PrincipalRef::Person(person(number))),
+        signal: name("risk-high"),
+        device: number.is_multiple_of(2).then_some(Digest::ZERO),
+    };
+    Raised { what, raised_at: NOON, until: NOON, by: name("corporate"), confidence: Confidence::Managed }
+}
+
 /// A change out of two numbers: every kind is hit, and the same things again and again.
 pub(crate) fn change(kind: u8, number: u8) -> Change {
     let few = u128::from(number % 8);
-    match kind % 11 {
+    match kind % 13 {
         0 => Change::Person(Arc::new(Person {
             id: person(number),
             name: name(&format!("person-{few}")),
@@ -196,6 +206,8 @@ pub(crate) fn change(kind: u8, number: u8) -> Change {
         6 => Change::Revoke(grant(number)),
         7 => Change::Bump(EpochScope::Principal(PrincipalRef::Person(person(number)))),
         8 => Change::Bump(EpochScope::Session(SessionId::from_bits(few))),
+        10 => Change::Raise(Arc::new(raised(number))),
+        11 => Change::Lift(raised(number).what),
         9 => Change::Remove(Removed::Model(ModelId::from_bits(few))),
         _ => Change::Candidate(
             number.is_multiple_of(2).then(|| Candidate { bundle: default_bundle(), reach: Reach::Shadow }),

@@ -31,7 +31,9 @@ fn meddle(lines: &mut Vec<String>, at: usize, how: Meddling) {
         return;
     }
     let at = at % lines.len();
+    let nothing_left = lines[at].is_empty();
     match how {
+        Meddling::Flip(_) | Meddling::Cut(_) if nothing_left => {}
         Meddling::Drop => drop(lines.remove(at)),
         Meddling::Double => lines.insert(at, lines[at].clone()),
         Meddling::Swap => {

@@ -8,7 +8,7 @@ use crate::control::{Control, NOON, challenge, change};
 #[test]
 fn steps_look_as_format_1_says() {
     let lines: Vec<String> =
-        (0..11).map(|kind| serde_json::to_string(&Step::of(&change(kind, 1))).unwrap()).collect();
+        (0..13).map(|kind| serde_json::to_string(&Step::of(&change(kind, 1))).unwrap()).collect();
     expect![[r#"
         {"person":{"id":"pe_000000000000000000000000z9","name":"person-1","display_name":"Person 1","clearance":"internal","active":true,"groups":["gp_00000000000000000000000001"]}}
         {"group":{"id":"gp_00000000000000000000000001","name":"group-1","parents":[]}}
@@ -20,6 +20,8 @@ fn steps_look_as_format_1_says() {
         {"bump":{"kind":"principal","id":{"kind":"person","id":"pe_000000000000000000000000z9"}}}
         {"bump":{"kind":"session","id":"se_00000000000000000000000001"}}
         {"remove":{"Model":"mo_00000000000000000000000001"}}
+        {"raise":{"what":{"about":{"kind":"principal","id":{"kind":"person","id":"pe_000000000000000000000000z9"}},"signal":"risk-high"},"raised_at":"2027-01-15T08:00:00Z","until":"2027-01-15T08:00:00Z","by":"corporate","confidence":"managed"}}
+        {"lift":{"about":{"kind":"principal","id":{"kind":"person","id":"pe_000000000000000000000000z9"}},"signal":"risk-high"}}
         {"candidate":null}"#]].assert_eq(&lines.join("\n"));
 }
 

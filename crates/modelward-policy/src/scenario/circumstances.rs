@@ -40,6 +40,7 @@ pub(super) struct Circumstances {
     network: Name,
     place: Name,
     risk: u8,
+    risk_age: SignedDuration,
     fields: BTreeSet<Field>,
     bytes: Option<u64>,
     purpose: Option<Name>,
@@ -47,7 +48,7 @@ pub(super) struct Circumstances {
 
 const OPTIONS: &str = "at TIME, day DATE, via ENDPOINT, in ENVIRONMENT, strength 0-3, age DURATION, binding none|cookie|dpop|mtls, \
                        methods M, credential full|PRIVILEGES[:MODELS], device none|managed|compliant, network N, place P, \
-                       risk N, asking FIELDS, bytes N, for PURPOSE";
+                       risk N, risk-age DURATION, asking FIELDS, bytes N, for PURPOSE";
 
 /// A Friday.
 const DAY: Date = jiff::civil::date(2026, 11, 20);
@@ -72,6 +73,7 @@ impl Circumstances {
             network: name("office")?,
             place: name("eu")?,
             risk: 0,
+            risk_age: SignedDuration::ZERO,
             fields: BTreeSet::new(),
             bytes: None,
             purpose: None,
@@ -108,6 +110,7 @@ impl Circumstances {
             "network" => self.network = line.value("a network segment")?,
             "place" => self.place = line.value("a region")?,
             "risk" => self.risk = at_most(line, "a risk", 100)?,
+            "risk-age" => self.risk_age = duration(line)?,
             "asking" => self.fields = line.list("fields")?,
             "bytes" => self.bytes = Some(line.value("a number of bytes")?),
             "for" => self.purpose = Some(line.value("a purpose")?),
@@ -144,7 +147,7 @@ impl Circumstances {
             },
             network: Fact::new(self.network.clone(), Source::Socket, now, Confidence::Proved),
             place: Fact::new(self.place.clone(), Source::TrustedProxy, now, Confidence::Managed),
-            risk: Fact::new(self.risk, Source::Signal, now, Confidence::Managed),
+            risk: Fact::new(self.risk, Source::Signal, now - self.risk_age, Confidence::Managed),
             ask: Ask { fields: self.fields.clone(), bytes: self.bytes, purpose: self.purpose.clone() },
         })
     }

@@ -123,6 +123,7 @@ fn a_privilege_comes_with_its_guardrails_and_examples_that_passed() {
         - Whoever is not active does nothing (`principal-inactive`)
         - A quarantined version serves nobody (`quarantine`)
         - High risk suspends access (`risk-high`)
+        - After a security signal one proves oneself again (`risk-step-up`)
         - Whatever changes or takes something out needs two factors (`second-factor`)
         - Retraining, export and data export need a phishing-resistant sign-in of the last five minutes (`strong-sign-in`)
 

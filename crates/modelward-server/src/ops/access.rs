@@ -188,6 +188,7 @@ pub(crate) async fn can(
         let (environment, endpoint) = reached(&snapshot, caller, resource, request.environment.clone());
         let facts = facts(caller, &request, at, environment, endpoint)?;
         let asked = Request { principal, action, resource, facts };
+        let asked = snapshot.situated(&asked).into_owned();
         let decision = plane.would(&snapshot, &asked);
         let hidden = !auditor && decision.covering.is_empty() && !decision.is_allow();
         let held: Vec<_> = decision.held_fields.iter().copied().collect();

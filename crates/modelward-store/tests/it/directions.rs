@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use expect_test::expect;
 use modelward_decision::inventory::{OnSensitiveAsk, Protocol};
-use modelward_decision::vocabulary::{Classification, PrincipalRef};
+use modelward_decision::signal::{About, Raised, SignalKey};
+use modelward_decision::vocabulary::{Classification, Confidence, PrincipalRef};
 use modelward_decision::{EpochScope, Removed};
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Thing};
@@ -77,6 +78,19 @@ fn every_change_has_a_direction() {
     t.row("issuer: distrusted", None, &StateChange::Issuer(said(Some(noon()))));
     let distrusted = Some(Item::Issuer(said(Some(noon()))));
     t.row("issuer: trusted again", distrusted, &StateChange::Issuer(said(None)));
+
+    let raised = |until| {
+        let about = About::Principal(PrincipalRef::Person(id(2)));
+        let what = SignalKey { about, signal: name("risk-high"), device: None };
+        let (by, confidence) = (name("corporate"), Confidence::Managed);
+        Box::new(Raised { what, raised_at: noon(), until, by, confidence })
+    };
+    let later = noon() + jiff::SignedDuration::from_hours(1);
+    let stands = Some(Item::Signal(raised(noon())));
+    t.row("signal: raised", None, &StateChange::Raise(raised(noon())));
+    t.row("signal: lasts longer", stands.clone(), &StateChange::Raise(raised(later)));
+    t.row("signal: ends sooner", Some(Item::Signal(raised(later))), &StateChange::Raise(raised(noon())));
+    t.row("signal: lifted", stands, &StateChange::Lift(Box::new(raised(noon()).what)));
 
     let dana = person(2, "dana");
     t.row("person: new", None, &put(Thing::Person(dana.clone())));
@@ -246,6 +260,10 @@ fn every_change_has_a_direction() {
         identity: unlinked                         narrows
         issuer: distrusted                         narrows
         issuer: trusted again                      widens
+        signal: raised                             narrows
+        signal: lasts longer                       narrows
+        signal: ends sooner                        widens
+        signal: lifted                             widens
         person: new                                widens
         person: same                               neither
         person: renamed                            widens

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use expect_test::expect;
 use modelward_decision::grant::{Conditions, Day, Origin, Window};
-use modelward_decision::vocabulary::{Field, PrincipalRef};
+use modelward_decision::signal::{About, Raised, SignalKey};
+use modelward_decision::vocabulary::{Confidence, Field, PrincipalRef};
 use modelward_decision::{EpochScope, Reach, Removed};
 use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Thing};
@@ -76,8 +77,22 @@ fn everything() -> Vec<Recorded> {
         Recorded::Link(Box::new(Link { identity: identity(), person: id(2), linked_at: noon() })),
         Recorded::Unlink(Box::new(identity())),
         Recorded::Issuer(Box::new(Standing { issuer: identity().issuer, distrusted_at: Some(noon()) })),
+        Recorded::Raise(Box::new(raised())),
+        Recorded::Lift(Box::new(raised().what)),
     ]);
     records
+}
+
+fn raised() -> Raised {
+    let about = About::Principal(PrincipalRef::Person(id(2)));
+    let device = Some(Digest::of(b"laptop"));
+    Raised {
+        what: SignalKey { about, signal: name("device-compromised"), device },
+        raised_at: noon(),
+        until: noon(),
+        by: name("corporate"),
+        confidence: Confidence::Managed,
+    }
 }
 
 #[test]
@@ -115,6 +130,8 @@ fn stored_texts_stay_as_they_are() {
         {"change":"link","of":{"identity":{"issuer":"https://id.example.org","subject":"248289761001"},"person":"pe_01jm000000e008000000000002","linked_at":"2026-03-02T12:00:00Z"}}
         {"change":"unlink","of":{"issuer":"https://id.example.org","subject":"248289761001"}}
         {"change":"issuer","of":{"issuer":"https://id.example.org","distrusted_at":"2026-03-02T12:00:00Z"}}
+        {"change":"raise","of":{"what":{"about":{"kind":"principal","id":{"kind":"person","id":"pe_01jm000000e008000000000002"}},"signal":"device-compromised","device":"sha256:5eec0dc419aa8337bf725f026fda9c78c1cb1c642eeaff9d6e1112f37783e942"},"raised_at":"2026-03-02T12:00:00Z","until":"2026-03-02T12:00:00Z","by":"corporate","confidence":"managed"}}
+        {"change":"lift","of":{"about":{"kind":"principal","id":{"kind":"person","id":"pe_01jm000000e008000000000002"}},"signal":"device-compromised","device":"sha256:5eec0dc419aa8337bf725f026fda9c78c1cb1c642eeaff9d6e1112f37783e942"}}
     "##]]
     .assert_eq(&lines);
 }
