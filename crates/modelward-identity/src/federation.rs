@@ -11,6 +11,7 @@
 
 mod algorithm;
 mod cache;
+mod event;
 mod flow;
 mod foreign;
 mod jwk;
@@ -32,6 +33,7 @@ use crate::rights::Strength;
 
 pub use algorithm::{Algorithm, Algorithms, UnknownAlgorithm};
 pub use cache::{FETCH_EVERY, FRESH, KeyCache, LAST_GOOD, Plan, Unusable};
+pub use event::{CredentialChange, EVENT_AGE_MAX, EventKind, Level, Party, RiskOf, SecurityEvent, Subject};
 pub use flow::{Callback, CallbackRefusal, FLOW_TTL, Flow, FlowStart, Purpose};
 pub use foreign::{CLAIMS_DEPTH_MAX, FOREIGN_BYTES_MAX, ForeignRefusal};
 pub use jwk::{ForeignKeys, JwksError};
@@ -62,7 +64,35 @@ pub struct TrustedIssuer {
     pub groups_claim: String,
     /// What `aud` of a workload's token has to be.
     pub workload_audience: String,
+    /// Where its security events are believed.
+    pub signals: Option<Transmitter>,
     pub reach: Reach,
+}
+
+/// An issuer that also tells of security events (Shared Signals Framework 1.0).
+#[derive(Debug, Clone)]
+pub struct Transmitter {
+    /// What `aud` of its events has to be.
+    pub audience: String,
+    /// People are found by their address where it is `NAME@` this domain: their name here is the part before. An address
+    /// never lets anybody in; here it can only take.
+    pub mail_domain: Option<String>,
+    /// How long a signal stands unless it is lifted.
+    pub lasts: SignedDuration,
+    /// How the stream is asked for events and for a sign of life.
+    pub stream: Option<Stream>,
+}
+
+/// What is asked of a transmitter, and where.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    pub id: String,
+    /// Where events are fetched (RFC 8936); without it they are pushed (RFC 8935).
+    pub poll: Option<WebUrl>,
+    /// Where a verification event is asked for (SSF 1.0 section 8.1.4.2).
+    pub verify: Option<WebUrl>,
+    /// How long it may say nothing.
+    pub silence: SignedDuration,
 }
 
 /// How far an issuer is trusted, whatever it says.

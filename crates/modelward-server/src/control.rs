@@ -205,6 +205,7 @@ impl ControlPlane {
         plane.finish_outbox().await.map_err(|problem| StartError::Outbox(problem.message))?;
         plane.first_policy(&first).await.map_err(|problem| StartError::Policy(problem.message))?;
         crate::figures::follow(&plane);
+        crate::ops::signals::follow(&plane);
         drop(tokio::spawn(keep_house(Arc::downgrade(&plane))));
         Ok(plane)
     }

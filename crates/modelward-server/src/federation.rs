@@ -1,7 +1,7 @@
 //! The issuers this installation knows, with what was last fetched from them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,6 +23,8 @@ use crate::wire::ErrorCode;
 pub struct Federation {
     issuers: BTreeMap<Name, Arc<Issuer>>,
     workloads: Vec<WorkloadRule>,
+    /// What is shown to transmitters that are asked for something.
+    stream_tokens: BTreeMap<Name, ClientSecret>,
     outbound: Arc<dyn Outbound>,
 }
 
@@ -32,6 +34,8 @@ pub(crate) struct Issuer {
     pub(crate) trusted: TrustedIssuer,
     client_secret: Option<ClientSecret>,
     fetched: Mutex<Fetched>,
+    /// The sign of life that was asked for last. Behind a plain lock: each use is a copy.
+    asked: std::sync::Mutex<Option<(String, Timestamp)>>,
 }
 
 /// The secret the console shows at an issuer's token endpoint.
@@ -57,9 +61,18 @@ impl Federation {
         outbound: Arc<dyn Outbound>,
     ) -> Self {
         let known = |(trusted, client_secret): (TrustedIssuer, Option<ClientSecret>)| {
-            (trusted.name.clone(), Arc::new(Issuer { trusted, client_secret, fetched: Mutex::default() }))
+            let (fetched, asked) = (Mutex::default(), std::sync::Mutex::default());
+            (trusted.name.clone(), Arc::new(Issuer { trusted, client_secret, fetched, asked }))
         };
-        Self { issuers: issuers.into_iter().map(known).collect(), workloads, outbound }
+        let issuers = issuers.into_iter().map(known).collect();
+        Self { issuers, workloads, stream_tokens: BTreeMap::new(), outbound }
+    }
+
+    /// With what is shown to each transmitter that is asked for something.
+    #[must_use]
+    pub fn authorised(mut self, tokens: impl IntoIterator<Item = (Name, ClientSecret)>) -> Self {
+        self.stream_tokens = tokens.into_iter().collect();
+        self
     }
 
     pub(crate) fn issuers(&self) -> impl Iterator<Item = &Arc<Issuer>> {
@@ -228,6 +241,21 @@ impl Federation {
         reference.filter(|reference| reference.len() <= 512).ok_or_else(|| silent(issuer))
     }
 
+    /// Tells a transmitter something, and returns what it answers.
+    pub(crate) async fn tell(
+        &self,
+        issuer: &Issuer,
+        url: WebUrl,
+        body: &serde_json::Value,
+    ) -> Result<Vec<u8>, Problem> {
+        let bearer = self.stream_tokens.get(&issuer.trusted.name).map(|secret| secret.0.clone());
+        let outgoing = Outgoing { json: Some(body.to_string()), bearer, ..outgoing(issuer, url) };
+        self.outbound.fetch(outgoing).await.map_err(|error| {
+            tracing::warn!(transmitter = %issuer.trusted.name, %error, "a transmitter does not answer");
+            silent(issuer)
+        })
+    }
+
     async fn get(&self, issuer: &Issuer, url: WebUrl) -> Result<Vec<u8>, OutboundError> {
         self.outbound.fetch(outgoing(issuer, url)).await
     }
@@ -245,7 +273,29 @@ impl Federation {
 
 fn outgoing(issuer: &Issuer, url: WebUrl) -> Outgoing {
     let reach = issuer.trusted.reach.clone();
-    Outgoing { issuer: issuer.trusted.name.clone(), url, reach, form: None, basic: None }
+    let issuer = issuer.trusted.name.clone();
+    Outgoing { issuer, url, reach, form: None, json: None, basic: None, bearer: None }
+}
+
+impl Issuer {
+    /// Notes what sign of life was asked for.
+    pub(crate) fn asks(&self, state: String, at: Timestamp) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((state, at));
+    }
+
+    /// When one was asked for last.
+    pub(crate) fn asked_at(&self) -> Option<Timestamp> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, at)| *at)
+    }
+
+    /// What a sign of life is worth.
+    pub(crate) fn answered(&self, state: Option<&str>) -> &'static str {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        match (asked.as_ref(), state) {
+            (Some((asked, _)), Some(state)) if asked == state => "the sign of life that was asked for",
+            _ => "a sign of life that was not asked for",
+        }
+    }
 }
 
 fn silent(issuer: &Issuer) -> Problem {

@@ -89,6 +89,14 @@ impl Incoming {
         query(&self.body)
     }
 
+    /// The body as text of this kind.
+    pub(crate) fn text(&self, media_type: &str) -> Result<&str, Problem> {
+        if !self.media_type().is_some_and(|sent| sent.eq_ignore_ascii_case(media_type)) {
+            return Err(Problem::new(ErrorCode::MediaType, format!("send `Content-Type: {media_type}`")));
+        }
+        std::str::from_utf8(&self.body).map_err(|_| Problem::malformed("the body is not UTF-8"))
+    }
+
     /// The query of the address.
     pub(crate) fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         query(self.parts.uri.query().unwrap_or_default().as_bytes())

@@ -16,7 +16,7 @@ pub trait Outbound: fmt::Debug + Send + Sync {
 
 pub type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, OutboundError>> + Send + 'a>>;
 
-/// One request: `POST` with a form, or `GET` without.
+/// One request: `POST` with a form or JSON, or `GET` without.
 pub struct Outgoing {
     /// The issuer it is for, whose authorities count.
     pub issuer: Name,
@@ -24,8 +24,12 @@ pub struct Outgoing {
     pub reach: Reach,
     /// As `application/x-www-form-urlencoded`.
     pub form: Option<Zeroizing<String>>,
+    /// As `application/json`, where there is no form.
+    pub json: Option<String>,
     /// What goes after `Authorization: Basic`.
     pub basic: Option<Zeroizing<String>>,
+    /// What goes after `Authorization: Bearer`, where nothing goes after `Basic`.
+    pub bearer: Option<Zeroizing<String>>,
 }
 
 #[derive(Debug, thiserror::Error)]

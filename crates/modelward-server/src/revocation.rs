@@ -32,6 +32,8 @@ pub(crate) enum Cause {
     Unlinked,
     /// Nothing of an issuer counts any more.
     Distrusted,
+    /// A transmitter told of a security event.
+    Signalled,
 }
 
 /// What ends, why, and what changes with it.
@@ -65,6 +67,7 @@ impl Cause {
             Self::Deactivated => "deactivate",
             Self::Unlinked => "unlink-identity",
             Self::Distrusted => "distrust-issuer",
+            Self::Signalled => "signal",
         }
     }
 }

@@ -61,6 +61,9 @@ use Action as A;
 use Method::{Delete, Get, Post};
 use Needs::{Action as Only, Either, Nothing, Own, OwnOrEither};
 
+/// The answer to an event that was taken: none but its status (RFC 8935 section 2.2).
+pub const TAKEN: &str = "202";
+
 /// The list, in the order of the documentation.
 pub const ROUTES: &[Route] = &[
     // Oneself.
@@ -135,6 +138,7 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/api/v1/issuers/{issuer}/distrust", Only(A::ManageKeys), "-", "IssuerChanged"),
     route(Post, "/api/v1/issuers/{issuer}/trust", Only(A::ManageKeys), "-", "IssuerChanged"),
     route(Post, "/api/v1/issuers/{issuer}/logout", Nothing, "form LogoutNoticeRequest", "LogoutNoticed"),
+    route(Post, "/api/v1/issuers/{issuer}/events", Nothing, "text application/secevent+jwt", TAKEN),
     route(Get, "/api/v1/strangers", Only(A::ManagePeople), "-", "List<StrangerView>"),
     route(
         Get,
@@ -157,6 +161,24 @@ pub const ROUTES: &[Route] = &[
         "IdentityRequest",
         "IdentitiesChanged",
     ),
+    // Security signals.
+    route(Get, "/api/v1/signals", Either(A::ReadAccess, A::ReadConfiguration), "-", "List<StandingView>"),
+    route(Post, "/api/v1/signals/lift", Only(A::LiftLock), "LiftRequest", "SignalLifted"),
+    route(
+        Get,
+        "/api/v1/signals/received",
+        Either(A::ReadAccess, A::ReadConfiguration),
+        "-",
+        "List<ReceivedView>",
+    ),
+    route(
+        Get,
+        "/api/v1/signals/transmitters",
+        Either(A::ReadAccess, A::ReadConfiguration),
+        "-",
+        "List<TransmitterView>",
+    ),
+    route(Post, "/api/v1/signals/transmitters/{issuer}/verify", Only(A::ManageKeys), "-", "TransmitterView"),
     // Who may do what.
     route(Post, "/api/v1/can", Own { own: A::ReadSelf, others: A::ReadAccess }, "CanRequest", "CanAnswer"),
     route(Post, "/api/v1/who-can", Only(A::ReadAccess), "WhoCanRequest", "WhoCanAnswer"),

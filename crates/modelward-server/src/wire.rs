@@ -18,6 +18,7 @@ mod keys;
 mod ledger;
 mod page;
 mod policy;
+mod signals;
 
 pub use access::*;
 pub use account::*;
@@ -34,3 +35,4 @@ pub use keys::*;
 pub use ledger::*;
 pub use page::*;
 pub use policy::*;
+pub use signals::*;

@@ -96,6 +96,16 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Whether something that counts once was used.
+    pub async fn was_used(&self, what: &Digest) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT digest FROM used_once WHERE digest = $1")
+            .bind(what.to_string())
+            .fetch_optional(self.pool())
+            .await
+            .doing("look whether something was used")?;
+        Ok(row.is_some())
+    }
+
     /// Remembers a stranger, in the place of the one seen longest ago.
     pub async fn note_sighting(&self, sighting: &Sighting) -> Result<(), StoreError> {
         let Sighting { identity, name, email, seen_at } = sighting;

@@ -28,6 +28,7 @@ pub mod gateway;
 pub mod grants;
 pub mod key;
 pub mod outbox;
+pub mod received;
 pub mod secret;
 pub mod session;
 pub mod sign_in;

@@ -23,6 +23,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 2, name: "bundle", sql: include_str!("../migrations/0002_bundle.sql") },
     Migration { number: 3, name: "federation", sql: include_str!("../migrations/0003_federation.sql") },
     Migration { number: 4, name: "gateway", sql: include_str!("../migrations/0004_gateway.sql") },
+    Migration { number: 5, name: "signal", sql: include_str!("../migrations/0005_signal.sql") },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -30,7 +30,7 @@ pub enum FederationError {
     },
     #[error("the authorities of an issuer cannot be used")]
     Trust(#[from] TrustError),
-    #[error("the client secret in `{}` is empty or longer than {SECRET_BYTES_MAX} bytes", path.display())]
+    #[error("the secret in `{}` is empty or longer than {SECRET_BYTES_MAX} bytes", path.display())]
     Secret { path: PathBuf },
 }
 
@@ -43,11 +43,16 @@ const SECRET_BYTES_MAX: usize = 1024;
 pub fn build(config: &Config, control_url: &str) -> Result<Federation, FederationError> {
     let authorities = config.issuers.iter().map(|issuer| (issuer.name.clone(), issuer.ca_file.clone()));
     let fetcher = Fetcher::new(authorities, Arc::new(SystemResolver))?;
-    let mut issuers = Vec::new();
+    let (mut issuers, mut stream_tokens) = (Vec::new(), Vec::new());
     for issuer in &config.issuers {
-        issuers.push((trusted(issuer, control_url)?, secret(issuer)?));
+        let client_secret = issuer.client_secret_file.as_deref().map(secret).transpose()?;
+        issuers.push((trusted(issuer, control_url)?, client_secret));
+        if let Some(file) = &issuer.signals_token_file {
+            stream_tokens.push((issuer.name.clone(), secret(file)?));
+        }
     }
-    Ok(Federation::new(issuers, config.workloads.clone(), Arc::new(fetcher)))
+    let federation = Federation::new(issuers, config.workloads.clone(), Arc::new(fetcher));
+    Ok(federation.authorised(stream_tokens))
 }
 
 fn trusted(issuer: &Issuer, control_url: &str) -> Result<TrustedIssuer, FederationError> {
@@ -74,19 +79,19 @@ fn trusted(issuer: &Issuer, control_url: &str) -> Result<TrustedIssuer, Federati
         scopes: issuer.scopes.clone(),
         groups_claim: issuer.groups_claim.clone(),
         workload_audience: issuer.audience.clone().unwrap_or_else(|| control_url.to_owned()),
+        signals: issuer.signals.clone(),
         reach: issuer.reach.clone(),
     })
 }
 
-fn secret(issuer: &Issuer) -> Result<Option<ClientSecret>, FederationError> {
-    let Some(path) = &issuer.client_secret_file else { return Ok(None) };
+fn secret(path: &Path) -> Result<ClientSecret, FederationError> {
     let text = Zeroizing::new(read(path, SECRET_BYTES_MAX)?);
-    let wrong = || FederationError::Secret { path: path.clone() };
+    let wrong = || FederationError::Secret { path: path.to_owned() };
     let text = std::str::from_utf8(&text).map_err(|_| wrong())?.trim_end_matches(['\r', '\n']);
     if text.is_empty() || text.len() > SECRET_BYTES_MAX {
         return Err(wrong());
     }
-    Ok(Some(ClientSecret::new(Zeroizing::new(text.to_owned()))))
+    Ok(ClientSecret::new(Zeroizing::new(text.to_owned())))
 }
 
 /// One byte more than allowed tells that there is more.

@@ -22,6 +22,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
 
 use crate::client::{TrustError, client_config};
 
@@ -92,7 +93,10 @@ impl Fetcher {
             Err(error) => return Err(unreachable(error)),
         };
         // A redirect is an answer like any other that is none.
-        if !matches!(status, StatusCode::OK | StatusCode::CREATED) {
+        if !matches!(
+            status,
+            StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED | StatusCode::NO_CONTENT
+        ) {
             return Err(OutboundError::Status { status: status.as_u16(), body: body.to_vec() });
         }
         Ok(body.to_vec())
@@ -110,9 +114,12 @@ impl Fetcher {
 }
 
 fn request(outgoing: &Outgoing) -> Result<Request<Full<Bytes>>, OutboundError> {
-    let (method, body) = match &outgoing.form {
-        Some(form) => (Method::POST, Full::from(form.as_bytes().to_vec())),
-        None => (Method::GET, Full::default()),
+    let (method, kind, body) = match (&outgoing.form, &outgoing.json) {
+        (Some(form), _) => {
+            (Method::POST, Some("application/x-www-form-urlencoded"), Full::from(form.as_bytes().to_vec()))
+        }
+        (None, Some(json)) => (Method::POST, Some("application/json"), Full::from(json.as_bytes().to_vec())),
+        (None, None) => (Method::GET, None, Full::default()),
     };
     let mut request = Request::builder()
         .method(method)
@@ -121,11 +128,16 @@ fn request(outgoing: &Outgoing) -> Result<Request<Full<Bytes>>, OutboundError> {
         .header(ACCEPT, "application/json")
         .header(USER_AGENT, concat!("modelward/", env!("CARGO_PKG_VERSION")))
         .header(CONNECTION, "close");
-    if outgoing.form.is_some() {
-        request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    if let Some(kind) = kind {
+        request = request.header(CONTENT_TYPE, kind);
     }
-    if let Some(basic) = &outgoing.basic {
-        let mut value = HeaderValue::from_str(&format!("Basic {}", basic.as_str())).map_err(unreachable)?;
+    let shown = match (&outgoing.basic, &outgoing.bearer) {
+        (Some(basic), _) => Some(("Basic", basic)),
+        (None, bearer) => bearer.as_ref().map(|bearer| ("Bearer", bearer)),
+    };
+    if let Some((scheme, secret)) = shown {
+        let text = Zeroizing::new(format!("{scheme} {}", secret.as_str()));
+        let mut value = HeaderValue::from_str(&text).map_err(unreachable)?;
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }

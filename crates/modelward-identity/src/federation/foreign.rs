@@ -57,6 +57,8 @@ pub enum ForeignRefusal {
     Groups,
     #[error("the token is no notice of a sign-out")]
     NoLogout,
+    #[error("the token is no security event as the Shared Signals Framework writes it")]
+    NoEvent,
     #[error("no configured workload matches the claims of the token")]
     NoMatch,
 }
@@ -75,9 +77,24 @@ impl ForeignRefusal {
             Self::Expired | Self::Life | Self::StaleLogin => "get a new token and show it at once",
             Self::Key => "if the issuer changed its keys a moment ago, try again in a minute",
             Self::Algorithm => "the algorithms an issuer is trusted with stand in the configuration",
+            Self::NoEvent => {
+                "a security event token has one event, `jti`, `iat` and `sub_id`, and neither `sub` nor `exp`"
+            }
             Self::NoMatch => "compare the claims of the token with `match` of the configured workloads",
             _ => return None,
         })
+    }
+}
+
+impl ForeignRefusal {
+    /// The word for whoever delivers security events (RFC 8935 section 2.4).
+    pub const fn delivery_code(self) -> &'static str {
+        match self {
+            Self::Key | Self::Signature => "invalid_key",
+            Self::Issuer => "invalid_issuer",
+            Self::Audience => "invalid_audience",
+            _ => "invalid_request",
+        }
     }
 }
 
@@ -108,6 +125,15 @@ pub(super) const LOGOUT: Profile =
 /// Tokens of Kubernetes service accounts have no `typ`, SPIFFE allows `JWT` and `JOSE`.
 pub(super) const WORKLOAD: Profile =
     Profile { typ: &["", "jwt", "jose"], leeway: FOREIGN_LEEWAY, needs_iat: false, age_max: super::LIFE_MAX };
+
+/// RFC 8417, as the Shared Signals Framework 1.0 narrows it. A transmitter keeps an event until it is taken, so it may
+/// be days old; what it tells of is not undone by that.
+pub(super) const EVENT: Profile = Profile {
+    typ: &["secevent+jwt"],
+    leeway: FOREIGN_LEEWAY,
+    needs_iat: true,
+    age_max: super::EVENT_AGE_MAX,
+};
 
 /// `x5t` only names the key once more, by its certificate; whatever brings or points to a key, or changes what the
 /// bytes mean, is unknown here (`jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64`, `zip`, `cty`).
@@ -180,7 +206,6 @@ impl<'a> Unverified<'a> {
         Ok(Self { signed, signature, claims, key: header.kid, algorithm })
     }
 
-    /// Nothing of the claims is looked at before the signature over them holds.
     pub(super) fn verify(
         self,
         keys: &ForeignKeys,
@@ -188,6 +213,30 @@ impl<'a> Unverified<'a> {
         wanted: &Wanted<'_>,
         now: Timestamp,
     ) -> Result<Verified, ForeignRefusal> {
+        let claims = self.signed(keys, wanted)?;
+        let expires_at = seconds(&claims, "exp")?.ok_or(ForeignRefusal::Claims)?;
+        if now >= later(expires_at, profile.leeway) {
+            return Err(ForeignRefusal::Expired);
+        }
+        let issued_at = issued(&claims, profile, now)?;
+        Ok(Verified { claims, issued_at, expires_at })
+    }
+
+    /// The claims of a token of a kind that has no end.
+    pub(super) fn verify_endless(
+        self,
+        keys: &ForeignKeys,
+        profile: &Profile,
+        wanted: &Wanted<'_>,
+        now: Timestamp,
+    ) -> Result<(Map<String, Value>, Timestamp), ForeignRefusal> {
+        let claims = self.signed(keys, wanted)?;
+        let issued_at = issued(&claims, profile, now)?.ok_or(ForeignRefusal::Claims)?;
+        Ok((claims, issued_at))
+    }
+
+    /// Nothing of the claims is looked at before the signature over them holds.
+    fn signed(self, keys: &ForeignKeys, wanted: &Wanted<'_>) -> Result<Map<String, Value>, ForeignRefusal> {
         match keys.is_signature(self.key.as_deref(), self.algorithm, self.signed, &self.signature) {
             None => return Err(ForeignRefusal::Key),
             Some(false) => return Err(ForeignRefusal::Signature),
@@ -206,24 +255,29 @@ impl<'a> Unverified<'a> {
         if audience != Some(wanted.audience) {
             return Err(ForeignRefusal::Audience);
         }
-        let expires_at = seconds(&claims, "exp")?.ok_or(ForeignRefusal::Claims)?;
-        let issued_at = seconds(&claims, "iat")?;
-        if profile.needs_iat && issued_at.is_none() {
-            return Err(ForeignRefusal::Claims);
-        }
-        if now >= later(expires_at, profile.leeway) {
-            return Err(ForeignRefusal::Expired);
-        }
-        for begins in [issued_at, seconds(&claims, "nbf")?].into_iter().flatten() {
-            if later(now, profile.leeway) < begins {
-                return Err(ForeignRefusal::NotYet);
-            }
-        }
-        if issued_at.is_some_and(|issued| now >= later(later(issued, profile.age_max), profile.leeway)) {
-            return Err(ForeignRefusal::Life);
-        }
-        Ok(Verified { claims, issued_at, expires_at })
+        Ok(claims)
     }
+}
+
+/// When a token was issued: neither in the future nor too long ago.
+fn issued(
+    claims: &Map<String, Value>,
+    profile: &Profile,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, ForeignRefusal> {
+    let issued_at = seconds(claims, "iat")?;
+    if profile.needs_iat && issued_at.is_none() {
+        return Err(ForeignRefusal::Claims);
+    }
+    for begins in [issued_at, seconds(claims, "nbf")?].into_iter().flatten() {
+        if later(now, profile.leeway) < begins {
+            return Err(ForeignRefusal::NotYet);
+        }
+    }
+    if issued_at.is_some_and(|issued| now >= later(later(issued, profile.age_max), profile.leeway)) {
+        return Err(ForeignRefusal::Life);
+    }
+    Ok(issued_at)
 }
 
 /// An object in which no member stands twice.

@@ -2,6 +2,7 @@
 //! rows of the threat table that the conformance page lists.
 
 mod addresses;
+mod events;
 mod flows;
 mod id_tokens;
 mod keys;

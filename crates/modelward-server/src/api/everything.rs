@@ -11,7 +11,7 @@ use crate::http::{self as edge, INVENTORY_MAX, Incoming, respond};
 use crate::ops::{
     access, account, decisions as feed, explain, federation as elsewhere, gateways as outposts,
     grants as giving, inventory, keys as keeping, ledger as log, people as folk, policy as governing,
-    replay as again,
+    replay as again, signals as signalling,
 };
 use crate::problem::Problem;
 use crate::wire::{DecisionFilter, Format, GrantFilter, MatrixQuery};
@@ -113,6 +113,9 @@ reads! {
     end_trial: governing::end_trial;
     issuers: elsewhere::issuers;
     strangers: elsewhere::strangers;
+    signals: signalling::standing;
+    signals_received: signalling::received;
+    transmitters: signalling::transmitters;
 }
 
 reads_one! {
@@ -130,6 +133,7 @@ reads_one! {
     distrust: elsewhere::distrust;
     trust: elsewhere::trust;
     identities: elsewhere::identities;
+    verify_transmitter: signalling::verify;
 }
 
 reads_by_id! {
@@ -163,6 +167,7 @@ commands! {
     suspend: governing::suspend, edge::BODY_MAX;
     replay_text: again::replay_text, edge::BUNDLE_MAX;
     what_can: explain::what_can, edge::BODY_MAX;
+    lift_signal: signalling::lift, edge::BODY_MAX;
 }
 
 commands_on_one! {

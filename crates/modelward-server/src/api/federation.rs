@@ -1,16 +1,18 @@
-//! Signing in and out through an issuer of elsewhere.
+//! Signing in and out through an issuer of elsewhere, and its security events.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
+use http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderValue};
 use http::{Request, StatusCode};
 use modelward_decision::vocabulary::Binding;
 
 use super::account::oauth_refusal;
 use super::{Answer, Plane, incoming, not_from_elsewhere};
 use crate::http::{respond, respond_plain};
+use crate::ops::signals::{self, Untaken};
 use crate::ops::{account, federation as elsewhere};
-use crate::wire::{ErrorCode, IssuerLoginRequest, LogoutNoticeRequest};
+use crate::wire::{ErrorCode, EventRefused, IssuerLoginRequest, LogoutNoticeRequest};
 
 pub(super) async fn options(State(plane): State<Plane>, request: Request<Body>) -> Answer {
     incoming(&plane, request).await?;
@@ -45,4 +47,36 @@ pub(super) async fn logout(
         }
         Err(problem) => oauth_refusal(StatusCode::BAD_REQUEST, "invalid_request", &problem),
     }
+}
+
+/// A transmitter brings a security event (RFC 8935): the event carries its own proof.
+pub(super) async fn event(
+    State(plane): State<Plane>,
+    Path(issuer): Path<String>,
+    request: Request<Body>,
+) -> Response {
+    let taken = async {
+        let incoming = incoming(&plane, request).await?;
+        let token = incoming.text("application/secevent+jwt")?;
+        signals::pushed(&plane, &incoming.visit, &issuer, token).await
+    };
+    let (err, problem) = match taken.await {
+        Ok(()) => return StatusCode::ACCEPTED.into_response(),
+        Err(Untaken::Refused(refusal, problem)) => (refusal.delivery_code(), problem),
+        Err(Untaken::Failed(problem)) => match problem.code {
+            ErrorCode::Refused | ErrorCode::NotFound => ("access_denied", problem),
+            ErrorCode::Malformed | ErrorCode::MediaType | ErrorCode::TooLarge => ("invalid_request", problem),
+            // It is kept and comes again.
+            _ => return problem.into_response(),
+        },
+    };
+    let refused = EventRefused { err: err.to_owned(), description: problem.message };
+    let body = crate::control::json(&refused).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static("en-US"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }

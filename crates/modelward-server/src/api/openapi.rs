@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 
 use super::Answer;
 use crate::http;
-use crate::routes::{Needs, ROUTES, Route};
+use crate::routes::{Needs, ROUTES, Route, TAKEN};
 use crate::wire;
 
 #[derive(OpenApi)]
@@ -42,6 +42,7 @@ use crate::wire;
         wire::Enrolled,
         wire::EnvironmentView,
         wire::ErrorBody,
+        wire::EventRefused,
         wire::GrantFilter,
         wire::GroupMappingView,
         wire::GrantRequest,
@@ -65,6 +66,7 @@ use crate::wire;
         wire::KeyView,
         wire::LedgerEntryView,
         wire::LedgerPosition,
+        wire::LiftRequest,
         wire::LoggedIn,
         wire::LoggedOut,
         wire::LoginRequest,
@@ -87,6 +89,7 @@ use crate::wire;
         wire::ProjectView,
         wire::ProofView,
         wire::ProposeRequest,
+        wire::ReceivedView,
         wire::ReplayReport,
         wire::ReplayRequest,
         wire::ReplayTextRequest,
@@ -99,6 +102,8 @@ use crate::wire;
         wire::SignBundleRequest,
         wire::SignInOption,
         wire::SignInOptions,
+        wire::SignalLifted,
+        wire::StandingView,
         wire::StrangerView,
         wire::AuthorizationDetail,
         wire::IntrospectRequest,
@@ -107,6 +112,7 @@ use crate::wire;
         wire::TokenError,
         wire::TokenRequest,
         wire::TokenResponse,
+        wire::TransmitterView,
         wire::TrialRequest,
         wire::VersionView,
         wire::WhatCanAnswer,
@@ -163,13 +169,14 @@ fn operation(route: &Route, document: &Value) -> Value {
     match route.takes.strip_prefix('?') {
         Some(filter) => parameters.extend(query(filter, document)),
         None if route.takes != "-" => {
-            let (media_type, shape) = match route.takes.strip_prefix("form ") {
-                Some(shape) => ("application/x-www-form-urlencoded", shape),
-                None => ("application/json", route.takes),
+            let (media_type, schema) = match route.takes.split_once(' ') {
+                Some(("form", shape)) => ("application/x-www-form-urlencoded", reference(shape)),
+                Some(("text", media_type)) => (media_type, json!({ "type": "string" })),
+                Some(_) | None => ("application/json", reference(route.takes)),
             };
             operation.insert(
                 "requestBody".to_owned(),
-                json!({ "required": true, "content": { media_type: { "schema": reference(shape) } } }),
+                json!({ "required": true, "content": { media_type: { "schema": schema } } }),
             );
         }
         None => {}
@@ -214,6 +221,19 @@ fn reference(shape: &str) -> Value {
 }
 
 fn responses(route: &Route) -> Value {
+    if route.answers == TAKEN {
+        return json!({
+            "202": { "description": "Taken." },
+            "400": {
+                "description": "Not taken; `err` says why.",
+                "content": { "application/json": { "schema": reference("EventRefused") } }
+            },
+            "default": {
+                "description": "Not taken; to be sent again.",
+                "content": { "application/json": { "schema": reference("ErrorBody") } }
+            }
+        });
+    }
     let schema = |shape: &str| -> Value {
         let inner = |prefix: &str| shape.strip_prefix(prefix).and_then(|rest| rest.strip_suffix('>'));
         if let Some(item) = inner("List<") {

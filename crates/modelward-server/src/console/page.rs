@@ -36,6 +36,7 @@ pages! {
     LedgerPage: Ledger, "ledger.html";
     EntryPage: Entry, "entry.html";
     GatewaysPage: Gateways, "gateways.html";
+    SignalsPage: Signals, "signals.html";
     RefusalPage: Refusal, "refusal.html";
     ConfirmPage: Confirm, "confirm.html";
     PolicyPage: Policy, "policy.html";

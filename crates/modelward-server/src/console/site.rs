@@ -3,6 +3,7 @@
 mod federation;
 mod gateways;
 mod policy;
+mod signals;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,6 +95,7 @@ pub(crate) fn router() -> Router<Plane> {
         .route("/strangers", post(link_stranger))
         .route("/ledger", get(ledger_page))
         .route("/gateways", get(gateways_page))
+        .route("/signals", get(signals_page))
         .route("/ledger/find", get(find_entry))
         .route("/ledger/entries/{index}", get(entry))
         .route("/assets/{file}", get(asset))
@@ -620,6 +622,7 @@ pages! {
     ledger_page => Section::Ledger, show_ledger;
     find_entry => Section::Ledger, do_find_entry;
     gateways_page => Section::Ledger, gateways::show;
+    signals_page => Section::People, signals::show;
 }
 
 pages_of_one! {

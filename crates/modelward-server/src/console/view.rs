@@ -723,6 +723,45 @@ pub struct GatewayRow {
 }
 
 #[derive(Debug, Clone)]
+pub struct Signals {
+    pub standing: Vec<StandingRow>,
+    pub transmitters: Vec<TransmitterRow>,
+    pub received: Vec<ReceivedRow>,
+}
+
+#[derive(Debug, Clone)]
+pub struct StandingRow {
+    pub about: String,
+    pub signal: String,
+    pub title: String,
+    pub since: When,
+    pub until: When,
+    pub by: String,
+    /// `cut inference, suspend export`.
+    pub does: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct TransmitterRow {
+    pub name: String,
+    pub title: String,
+    pub state: &'static str,
+    pub is_well: bool,
+    pub heard: Option<When>,
+    pub delivers: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct ReceivedRow {
+    pub at: When,
+    pub transmitter: String,
+    pub event: String,
+    pub about: String,
+    pub effect: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone)]
 pub struct EntryRow {
     pub index: u64,
     pub index_shown: Count,

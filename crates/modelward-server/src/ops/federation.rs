@@ -44,7 +44,7 @@ pub(crate) async fn options(plane: &Arc<ControlPlane>) -> Result<SignInOptions, 
 }
 
 /// Refuses an issuer that is distrusted.
-async fn believe(plane: &ControlPlane, issuer: &Issuer) -> Result<(), Problem> {
+pub(super) async fn believe(plane: &ControlPlane, issuer: &Issuer) -> Result<(), Problem> {
     let said = plane.store.issuer_standing(issuer.trusted.url.as_str()).await?;
     if said.is_some_and(|said| said.distrusted_at.is_some()) {
         return Err(Problem::new(
@@ -57,7 +57,12 @@ async fn believe(plane: &ControlPlane, issuer: &Issuer) -> Result<(), Problem> {
 }
 
 /// A foreign token that does not count: noted in the ledger, and told in words that help.
-fn refused(plane: &ControlPlane, visit: &Visit, issuer: &Issuer, refusal: ForeignRefusal) -> Problem {
+pub(super) fn refused(
+    plane: &ControlPlane,
+    visit: &Visit,
+    issuer: &Issuer,
+    refusal: ForeignRefusal,
+) -> Problem {
     plane.enforcer().reject(&Rejection {
         kind: RejectionKind::Unauthenticated,
         peer: visit.situation.peer.clone(),

@@ -1,6 +1,8 @@
 //! People and workloads of elsewhere, against an issuer that is played here: it answers what a test tells it to, and
 //! counts how often it is asked.
 
+mod signals;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +17,7 @@ use modelward_decision::Bundle;
 use modelward_decision::vocabulary::Privilege;
 use modelward_identity::Strength;
 use modelward_identity::federation::{
-    Algorithm, Algorithms, KeySource, Reach, Tier, TrustedIssuer, WorkloadRule,
+    Algorithm, Algorithms, KeySource, Reach, Stream, Tier, Transmitter, TrustedIssuer, WorkloadRule,
 };
 use modelward_server::outbound::{Fetched, Outbound, OutboundError, Outgoing};
 use modelward_server::{ClientSecret, Federation};
@@ -34,6 +36,9 @@ struct Played {
     codes: Mutex<BTreeMap<String, String>>,
     asked: Mutex<BTreeMap<String, u64>>,
     silent: AtomicU64,
+    /// Security events that wait to be fetched, by id, and what was said of them and asked for.
+    waiting: Mutex<BTreeMap<String, String>>,
+    told: Mutex<Vec<String>>,
 }
 
 impl Played {
@@ -43,6 +48,8 @@ impl Played {
             codes: Mutex::default(),
             asked: Mutex::default(),
             silent: AtomicU64::new(0),
+            waiting: Mutex::default(),
+            told: Mutex::default(),
         })
     }
 
@@ -78,6 +85,7 @@ impl Played {
                 "end_session_endpoint": format!("{URL}/end"),
                 "authorization_response_iss_parameter_supported": true,
             }),
+            "/poll" | "/verify" => signals::answer(self, &path, outgoing.json.as_ref())?,
             "/jwks" => {
                 let (kid, key) = &*self.key.lock().unwrap();
                 let x = URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());
@@ -126,6 +134,17 @@ fn federation(played: &Arc<Played>) -> Federation {
         scopes: vec!["openid".to_owned()],
         groups_claim: "groups".to_owned(),
         workload_audience: ORIGIN.to_owned(),
+        signals: Some(Transmitter {
+            audience: ORIGIN.to_owned(),
+            mail_domain: Some("example.org".to_owned()),
+            lasts: SignedDuration::from_hours(24),
+            stream: Some(Stream {
+                id: "s-1".to_owned(),
+                poll: Some(format!("{URL}/poll").parse().unwrap()),
+                verify: Some(format!("{URL}/verify").parse().unwrap()),
+                silence: SignedDuration::from_mins(15),
+            }),
+        }),
         reach: Reach::default(),
     };
     let rule = WorkloadRule {

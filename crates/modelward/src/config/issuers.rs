@@ -7,7 +7,7 @@ use std::str::FromStr;
 use jiff::SignedDuration;
 use modelward_decision::vocabulary::{Name, Privilege};
 use modelward_identity::Strength;
-use modelward_identity::federation::{Algorithms, Reach, Tier, WebUrl, WorkloadRule};
+use modelward_identity::federation::{Algorithms, Reach, Stream, Tier, Transmitter, WebUrl, WorkloadRule};
 
 use super::problem::Problem;
 use super::read::Effective;
@@ -31,6 +31,9 @@ pub struct Issuer {
     /// Absent: the address of the control plane.
     pub audience: Option<String>,
     pub ca_file: Option<PathBuf>,
+    /// Where its security events are believed.
+    pub signals: Option<Transmitter>,
+    pub signals_token_file: Option<PathBuf>,
     pub reach: Reach,
 }
 
@@ -119,6 +122,7 @@ impl Issuer {
             acr: acr.into_iter().map(|AcrWorth { acr, worth }| (acr, worth.0)).collect::<BTreeMap<_, _>>(),
         };
         let algorithms = noted(from.value_of(&settings::ISSUER_ALGORITHMS, of), problems)?;
+        let (signals, signals_token_file) = signals(from, of, folder, problems)?;
         let private = noted(from.find_of(&settings::ISSUER_PRIVATE_HOSTS, of), problems)?;
         Some(Self {
             title: noted(from.find_of(&settings::ISSUER_TITLE, of), problems)?
@@ -135,10 +139,46 @@ impl Issuer {
             audience: noted(from.find_of(&settings::ISSUER_AUDIENCE, of), problems)?,
             ca_file: noted(from.find_of(&settings::ISSUER_CA_FILE, of), problems)?
                 .map(|file| folder.join(file)),
+            signals,
+            signals_token_file,
             reach: Reach::with_private(private.unwrap_or_default()),
             name,
         })
     }
+}
+
+/// What is believed of an issuer's security events, and the file of what is shown to it.
+fn signals(
+    from: &Effective,
+    of: &str,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<(Option<Transmitter>, Option<PathBuf>)> {
+    let audience = noted(from.find_of(&settings::ISSUER_SIGNALS, of), problems)?;
+    let mail_domain = noted(from.find_of(&settings::ISSUER_SIGNALS_MAIL, of), problems)?;
+    let lasts = noted(from.value_of(&settings::ISSUER_SIGNALS_LAST, of), problems)?;
+    let id = noted(from.find_of(&settings::ISSUER_SIGNALS_STREAM, of), problems)?;
+    let poll = noted(from.find_of(&settings::ISSUER_SIGNALS_POLL, of), problems)?;
+    let verify = noted(from.find_of(&settings::ISSUER_SIGNALS_VERIFY, of), problems)?;
+    let silence = noted(from.value_of(&settings::ISSUER_SIGNALS_SILENCE, of), problems)?;
+    let token_file = noted(from.find_of(&settings::ISSUER_SIGNALS_TOKEN, of), problems)?;
+    let is_asked = poll.is_some() || verify.is_some() || token_file.is_some();
+    let lacking = match (&audience, &id) {
+        (None, _) if is_asked || id.is_some() || mail_domain.is_some() => Some("signals_audience"),
+        (Some(_), None) if is_asked => Some("signals_stream"),
+        _ => None,
+    };
+    if let Some(lacking) = lacking {
+        problems.push(Problem {
+            message: format!("the issuer `{of}` has settings for security events and no `{lacking}`"),
+            place: from.place(&settings::ISSUER_URL, Some(of)),
+            hint: Some(format!("add `{lacking}`")),
+        });
+    }
+    let span = |span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
+    let stream = id.map(|id| Stream { id, poll, verify, silence: span(silence) });
+    let signals = audience.map(|audience| Transmitter { audience, mail_domain, lasts: span(lasts), stream });
+    Some((signals, token_file.map(|file| folder.join(file))))
 }
 
 impl Jwks {

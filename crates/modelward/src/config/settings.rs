@@ -175,6 +175,23 @@ settings! {
     /// Hosts that may be asked although they are on a private network. Without, only public addresses are.
     ISSUER_PRIVATE_HOSTS: Vec<String> = "issuers.*.private_hosts", Absent("none");
 
+    /// Believes security events of the issuer (Shared Signals) that are made for this audience.
+    ISSUER_SIGNALS: String = "issuers.*.signals_audience", Absent("its security events are not believed");
+    /// Events also find people by `NAME@` this domain, where the name is theirs here. That lets nobody in.
+    ISSUER_SIGNALS_MAIL: String = "issuers.*.signals_mail_domain", Absent("addresses find nobody");
+    /// How long a signal stands unless it is lifted.
+    ISSUER_SIGNALS_LAST: Duration = "issuers.*.signals_last", Text("168h");
+    /// The stream its events come in, as the issuer calls it.
+    ISSUER_SIGNALS_STREAM: String = "issuers.*.signals_stream", Absent("nothing is asked of the issuer");
+    /// Where events are fetched every five seconds (RFC 8936).
+    ISSUER_SIGNALS_POLL: WebUrl = "issuers.*.signals_poll_url", Absent("the issuer pushes them");
+    /// Where a sign of life is asked for.
+    ISSUER_SIGNALS_VERIFY: WebUrl = "issuers.*.signals_verify_url", Absent("none is asked for");
+    /// Secret shown to the issuer as a bearer token, without the line end.
+    ISSUER_SIGNALS_TOKEN: PathBuf = "issuers.*.signals_token_file", Absent("none is shown");
+    /// How long the stream may say nothing before that is an alarm.
+    ISSUER_SIGNALS_SILENCE: Duration = "issuers.*.signals_silence", Text("15m");
+
     /// Issuer whose tokens prove the workload.
     WORKLOAD_ISSUER: Name = "workloads.*.issuer", Required;
     /// Machine of the inventory the workload is.

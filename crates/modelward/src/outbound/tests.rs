@@ -77,7 +77,17 @@ async fn ask(
     let ca = Some(server.folder.path().join("ca.pem"));
     let fetcher = Fetcher::new([(name.clone(), ca)], Arc::new(names)).unwrap();
     let reach = if private { Reach::with_private([HOST.to_owned()]) } else { Reach::default() };
-    fetcher.fetch(Outgoing { issuer: name, url: url.parse().unwrap(), reach, form: None, basic: None }).await
+    fetcher
+        .fetch(Outgoing {
+            issuer: name,
+            url: url.parse().unwrap(),
+            reach,
+            form: None,
+            json: None,
+            basic: None,
+            bearer: None,
+        })
+        .await
 }
 
 #[tokio::test]
@@ -121,7 +131,9 @@ async fn a_certificate_for_another_name_is_no_certificate() {
     let fetcher = Fetcher::new([(name.clone(), ca)], Arc::new(names)).unwrap();
     let url = format!("https://other.example.org:{}/jwks", server.port).parse().unwrap();
     let reach = Reach::with_private(["other.example.org".to_owned()]);
-    let refused =
-        fetcher.fetch(Outgoing { issuer: name, url, reach, form: None, basic: None }).await.unwrap_err();
+    let refused = fetcher
+        .fetch(Outgoing { issuer: name, url, reach, form: None, json: None, basic: None, bearer: None })
+        .await
+        .unwrap_err();
     assert!(matches!(refused, OutboundError::Unreachable(_)), "{refused}");
 }

@@ -86,6 +86,7 @@ pub(super) fn issuer() -> TrustedIssuer {
         scopes: vec!["openid".to_owned(), "profile".to_owned()],
         groups_claim: "groups".to_owned(),
         workload_audience: "https://modelward.example".to_owned(),
+        signals: None,
         reach: Reach::default(),
     }
 }

@@ -238,6 +238,7 @@ fn believed(option: &SignInOption, url: WebUrl) -> TrustedIssuer {
         scopes: option.scopes.clone(),
         groups_claim: String::new(),
         workload_audience: String::new(),
+        signals: None,
     }
 }
 
@@ -247,7 +248,15 @@ fn reach(url: &WebUrl, metadata: &Metadata) -> Reach {
 }
 
 fn outgoing(issuer: &TrustedIssuer, url: WebUrl, form: Option<Zeroizing<String>>) -> Outgoing {
-    Outgoing { issuer: issuer.name.clone(), url, reach: issuer.reach.clone(), form, basic: None }
+    Outgoing {
+        issuer: issuer.name.clone(),
+        url,
+        reach: issuer.reach.clone(),
+        form,
+        json: None,
+        basic: None,
+        bearer: None,
+    }
 }
 
 async fn fetch(
