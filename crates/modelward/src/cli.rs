@@ -28,6 +28,7 @@ mod reference;
 mod revoke;
 mod serve;
 mod sessions;
+mod signals;
 mod time;
 mod token;
 mod view;
@@ -76,6 +77,8 @@ enum Command {
     People(people::Command),
     #[command(subcommand)]
     Issuer(issuer::Command),
+    #[command(subcommand)]
+    Signals(signals::Command),
     #[command(subcommand)]
     Sessions(sessions::Command),
     Apply(apply::Args),
@@ -145,6 +148,7 @@ fn run(context: &Context, command: Command) -> Outcome {
         Command::Invite(args) => invite::run(context, args),
         Command::People(command) => people::run(context, command),
         Command::Issuer(command) => issuer::run(context, command),
+        Command::Signals(command) => signals::run(context, command),
         Command::Sessions(command) => sessions::run(context, command),
         Command::Apply(args) => apply::run(context, &args),
         Command::Grant(args) => grant::run(context, *args),

@@ -4,6 +4,7 @@
 //! real cases in another process, and the log is verified from its files. What it makes lies in a temporary folder and
 //! goes with it.
 
+mod device_desk;
 mod evidence;
 mod gateway;
 mod people;

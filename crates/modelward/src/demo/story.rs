@@ -13,7 +13,7 @@ use modelward_server::wire::{
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::gateway::{Answer, Caller};
+use super::gateway::{Answer, Caller, Events};
 use super::people::{Actor, Desk};
 use super::report::{Report, Step};
 use super::system::System;
@@ -191,6 +191,7 @@ impl<'a> Teller<'a> {
         self.read_only(&cast.rhea).await?;
         let decision = self.inference(&cast.ian).await?;
         self.theft(&cast.ian).await?;
+        self.device(&cast.ian).await?;
         self.revocation(cast).await?;
         self.policy(&cast.ada).await?;
         self.record(&cast.ada, &decision).await
@@ -285,18 +286,40 @@ impl<'a> Teller<'a> {
         )
     }
 
+    /// Whoever looks after devices says that Ian's tablet lost its encryption, and later that it is well again.
+    async fn device(&mut self, ian: &Actor) -> Result<(), Failure> {
+        let caller = self.caller(ian, &[Privilege::Inference]).await?;
+        let mut events = open_stream(&caller).await?;
+        let from = Instant::now();
+        let devices = self.system.devices();
+        let (told, cut) =
+            tokio::join!(devices.tell(&self.desk, ian.name.as_str(), false), last_event(&mut events, from));
+        let (last, after) = cut.unwrap_or_default();
+        self.add(
+            Step::new(
+                "S  While Ian's stream runs, his tablet is reported as no longer encrypted",
+                "202, cut",
+                format!("{}, {}", told?, if last.contains("error") { "cut" } else { "not cut" }),
+            )
+            .show(format!(
+                "the open stream ended {:.1} ms after the event was sent",
+                after.as_secs_f64() * 1e3
+            )),
+        )?;
+        let answer = caller.post(INFER, &self.question()).await?;
+        self.denied("S  Ian asks for a prediction meanwhile", 403, &answer)?;
+        let told = devices.tell(&self.desk, ian.name.as_str(), true).await?;
+        let answer = caller.post(INFER, &self.question()).await?;
+        self.add(Step::new(
+            "S  The tablet is reported as well again; the same token predicts",
+            "202, 200",
+            format!("{told}, {}", answer.status),
+        ))
+    }
+
     async fn revocation(&mut self, cast: &Cast) -> Result<(), Failure> {
         let caller = self.caller(&cast.ian, &[Privilege::Inference]).await?;
-        let chat = json!({
-            "model": "ward-notes", "stream": true, "max_tokens": 512,
-            "messages": [{ "role": "user", "content": "Notes of the morning round:" }],
-        });
-        let mut events = caller.stream(CHAT, &chat).await?;
-        for _ in 0..3 {
-            if events.next().await.is_none() {
-                return Err(Failure::new(Exit::Failure, "the stream ended before it was cut"));
-            }
-        }
+        let mut events = open_stream(&caller).await?;
         let grants: modelward_server::wire::Page<modelward_server::wire::GrantView> =
             cast.ada.client.read("/api/v1/grants?whose=all&privilege=inference").await?;
         let grant = grants
@@ -308,16 +331,7 @@ impl<'a> Teller<'a> {
         let revoke = RevokeRequest { reason: "demonstration".to_owned(), dry_run: false };
         let path = format!("/api/v1/grants/{grant}/revoke");
         let (revoked, cut): (Result<Revoked, ClientError>, _) =
-            tokio::join!(cast.ada.client.post(&path, &revoke), async {
-                let bounded = tokio::time::timeout(Duration::from_secs(10), async {
-                    let mut last = String::new();
-                    while let Some(event) = events.next().await {
-                        last = event;
-                    }
-                    (last, from.elapsed())
-                });
-                bounded.await.ok()
-            });
+            tokio::join!(cast.ada.client.post(&path, &revoke), last_event(&mut events, from));
         let revoked = revoked?;
         let (last, after) = cut.unwrap_or_default();
         let ended = if last.contains("error") { "cut" } else { "not cut" };
@@ -385,6 +399,33 @@ impl<'a> Teller<'a> {
     fn denied(&mut self, title: &str, status: u16, answer: &Answer) -> Result<(), Failure> {
         self.add(Step::new(title, status.to_string(), answer.status.to_string()).show(answer.message()))
     }
+}
+
+/// A chat that runs for a while, once its first words have come.
+async fn open_stream(caller: &Caller) -> Result<Events, Failure> {
+    let chat = json!({
+        "model": "ward-notes", "stream": true, "max_tokens": 512,
+        "messages": [{ "role": "user", "content": "Notes of the morning round:" }],
+    });
+    let mut events = caller.stream(CHAT, &chat).await?;
+    for _ in 0..3 {
+        if events.next().await.is_none() {
+            return Err(Failure::new(Exit::Failure, "the stream ended before it was cut"));
+        }
+    }
+    Ok(events)
+}
+
+/// The last event of a stream that is about to be cut, and how long after this moment it ended.
+async fn last_event(events: &mut Events, from: Instant) -> Option<(String, Duration)> {
+    let bounded = tokio::time::timeout(Duration::from_secs(10), async {
+        let mut last = String::new();
+        while let Some(event) = events.next().await {
+            last = event;
+        }
+        (last, from.elapsed())
+    });
+    bounded.await.ok()
 }
 
 enum Refused {

@@ -11,6 +11,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::device_desk::DeviceDesk;
 use super::evidence::Evidence;
 use super::people::Desk;
 use super::policy::Reviewers;
@@ -33,6 +34,7 @@ pub(super) struct System {
     control: HttpUrl,
     folder: TempDir,
     reviewers: Reviewers,
+    devices: DeviceDesk,
     pub(super) case: Case,
 }
 
@@ -69,7 +71,8 @@ impl System {
             }
         };
         let home = folder.path().join("installation");
-        let config = write_configuration(&home, &url, &credential, stays)?;
+        let devices = DeviceDesk::new(&SystemIds)?;
+        let config = write_configuration(&home, (&url, &credential), &devices, stays)?;
         let loaded = Loaded::read(&config, environment).map_err(|error| Failure::of(Exit::Usage, &error))?;
         let failed = |error: &dyn std::error::Error| Failure::of(Exit::Failure, error);
         let reviewers = Reviewers::new(&SystemIds)?;
@@ -85,13 +88,17 @@ impl System {
             .map_err(|why| Failure::new(Exit::Failure, format!("`{}` {why}", serving.control_url)))?;
         let case = Case::malignant().ok_or_else(|| Failure::new(Exit::Failure, "the data set is empty"))?;
         Ok((
-            Self { serving, clock: SystemClock::unmarked(), own, control, folder, reviewers, case },
+            Self { serving, clock: SystemClock::unmarked(), own, control, folder, reviewers, devices, case },
             invited.code,
         ))
     }
 
     pub(super) const fn reviewers(&self) -> &Reviewers {
         &self.reviewers
+    }
+
+    pub(super) const fn devices(&self) -> &DeviceDesk {
+        &self.devices
     }
 
     pub(super) fn gateway(&self) -> &str {
@@ -192,8 +199,8 @@ impl Case {
 
 fn write_configuration(
     home: &Path,
-    upstream: &str,
-    credential: &Secret,
+    (upstream, credential): (&str, &Secret),
+    devices: &DeviceDesk,
     stays: bool,
 ) -> Result<PathBuf, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::of(Exit::Failure, error);
@@ -205,10 +212,11 @@ fn write_configuration(
     let text = format!(
         "drain_timeout = \"2s\"\n[control]\nlisten = \"{}\"\n[gateway]\nlisten = \"{}\"\n\
          [ledger]\norigin = \"demo.localhost/modelward\"\nsegment_size = \"8 MiB\"\n[networks]\n\"127.0.0.0/8\" = \"loopback\"\n\
-         [upstreams.hospital]\nurls = [\"{upstream}\"]\ncredential_file = \"{}\"\n",
+         [upstreams.hospital]\nurls = [\"{upstream}\"]\ncredential_file = \"{}\"\n{}",
         address(CONTROL),
         address(GATEWAY),
         secret.display(),
+        devices.configuration()?,
     );
     let file = home.join(CONFIG_FILE);
     fs::write(&file, text)?;
