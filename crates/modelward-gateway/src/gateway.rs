@@ -48,6 +48,8 @@ pub struct Parts {
     pub ids: Arc<dyn Ids>,
     pub upstreams: Upstreams,
     pub observer: Arc<dyn Observer>,
+    /// Whether no other process answers at the same address. Where one does, each proof needs a nonce of this process.
+    pub alone: bool,
 }
 
 /// The certificate a client showed in its handshake. That it is trusted by nobody does not matter: a token is bound to
@@ -86,9 +88,10 @@ const H2_BEGINNING: &[u8] = b"PRI";
 
 impl Gateway {
     pub fn new(parts: Parts) -> Result<Self, NameError> {
-        let Parts { config, enforcer, verifier, ids, upstreams, observer } = parts;
+        let Parts { config, enforcer, verifier, ids, upstreams, observer, alone } = parts;
         let metadata = identify::metadata(&verifier);
         let admission = Admission::new(verifier, Proofs::new(ids, enforcer.now()));
+        let admission = if alone { admission } else { admission.among_others() };
         Ok(Self(Arc::new(Shared {
             config,
             enforcer: enforcer.able_to(CAPABILITIES),

@@ -191,6 +191,7 @@ impl Rig {
             ids: Arc::clone(&system.ids) as Arc<dyn modelward_seal::source::Ids>,
             upstreams: Upstreams::new([upstream_config]).unwrap(),
             observer: Arc::<Seen>::clone(&seen),
+            alone: true,
         })
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

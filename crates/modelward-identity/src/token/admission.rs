@@ -14,6 +14,7 @@ use crate::authenticated::{Authenticated, Epochs};
 pub struct Admission {
     verifier: Arc<Verifier>,
     proofs: Proofs,
+    nonce_always: bool,
 }
 
 /// A token as it arrived.
@@ -52,7 +53,14 @@ pub enum Unadmitted {
 
 impl Admission {
     pub const fn new(verifier: Arc<Verifier>, proofs: Proofs) -> Self {
-        Self { verifier, proofs }
+        Self { verifier, proofs, nonce_always: false }
+    }
+
+    /// One of several servers at the same address, which do not tell each other of the proofs they saw: each proof has to
+    /// carry a nonce of this very one, or it would count once at each of them.
+    #[must_use]
+    pub fn among_others(self) -> Self {
+        Self { nonce_always: true, ..self }
     }
 
     pub const fn verifier(&self) -> &Arc<Verifier> {
@@ -74,7 +82,7 @@ impl Admission {
                     method: shown.method,
                     url: shown.url,
                     token: Some(shown.token),
-                    nonce: needs_nonce(&inspected.rights()),
+                    nonce: self.nonce_always || needs_nonce(&inspected.rights()),
                 };
                 self.prove(shown.proofs, &demand, Some(key), now)?;
             }

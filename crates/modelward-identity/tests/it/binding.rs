@@ -1,12 +1,14 @@
 //! A bound token in the hands of its holder, and in those of a thief.
 
+use std::sync::Arc;
+
 use modelward_decision::vocabulary::{Binding, Privilege};
 use modelward_identity::token::{
-    Ask, ExchangeRefusal, ProofKey, ProofRefusal, Scheme, Shown, Thumbprint, TokenBinding, TokenRefusal,
-    Unadmitted,
+    Admission, Ask, ExchangeRefusal, KeySet, Profile, ProofKey, ProofRefusal, Proofs, Scheme, Shown,
+    Standing, Thumbprint, TokenBinding, TokenRefusal, Unadmitted, Verifier,
 };
 
-use crate::support::{House, URL, ask, holder, noon, zeroize};
+use crate::support::{GATEWAY, House, ISS, SeededIds, URL, ask, holder, noon, zeroize};
 
 /// What a request shows, to be changed row by row.
 struct Request {
@@ -169,4 +171,39 @@ fn no_key_shows_in_debug() {
     let shown = format!("{key:?}");
     assert!(shown.contains(&key.thumbprint().to_string()));
     assert!(!shown.contains("[9, 9") && !shown.contains(&crate::support::b64([9; 32])), "{shown}");
+}
+
+#[test]
+fn threat_08_a_proof_counts_at_one_of_several_gateways() {
+    let house = House::new();
+    let token = bound(&house, Some(TokenBinding::Key(holder().thumbprint())));
+    let door = |seed| {
+        let keys = KeySet::new([(house.access_key.public().clone(), Standing::Active)]).unwrap();
+        let verifier = Verifier::new(Profile::Access, ISS, GATEWAY, keys);
+        let proofs = Proofs::new(Arc::new(SeededIds::new(seed)), noon());
+        Admission::new(Arc::new(verifier), proofs).among_others()
+    };
+    let doors = [door(21), door(22)];
+    let at = |door: &Admission, proof: &str| {
+        let shown = Shown {
+            token: token.as_bytes(),
+            scheme: Scheme::Dpop,
+            proofs: &[proof.as_bytes()],
+            method: "POST",
+            url: URL,
+            certificate: None,
+        };
+        door.admit(&shown, &house.epochs, noon()).map(drop)
+    };
+    let proof = |nonce: Option<&str>| {
+        holder().prove("POST", URL, Some(token.as_bytes()), nonce, &house.ids, noon()).unwrap()
+    };
+    for (mine, other) in [(&doors[0], &doors[1]), (&doors[1], &doors[0])] {
+        let made = proof(Some(mine.nonce(noon()).as_str()));
+        assert_eq!(at(other, &made), Err(ProofRefusal::Nonce.into()), "taken there first");
+        assert_eq!(at(mine, &made), Ok(()));
+        assert_eq!(at(other, &made), Err(ProofRefusal::Nonce.into()), "replayed");
+        assert_eq!(at(mine, &made), Err(ProofRefusal::Replayed.into()));
+        assert_eq!(at(mine, &proof(None)), Err(ProofRefusal::Nonce.into()), "also for a plain prediction");
+    }
 }

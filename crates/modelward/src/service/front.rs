@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::points::Doors;
 use super::{Reload, ServiceError, bind, gateway_config};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Role};
 use crate::metrics::Metrics;
 use crate::tls::Certificate;
 use crate::upstreams::{self, CredentialFiles};
@@ -55,9 +55,10 @@ impl Front {
         stop: &CancellationToken,
     ) -> Result<Reload, ServiceError> {
         let Self { listener, address: _, certificate, upstreams, credentials, doors } = self;
+        let alone = config.role == Role::All && config.planes.listen.is_none();
         let config = gateway_config(config);
-        let parts =
-            modelward_gateway::Parts { config, enforcer, verifier, ids, upstreams, observer: metrics };
+        let observer = metrics;
+        let parts = modelward_gateway::Parts { config, enforcer, verifier, ids, upstreams, observer, alone };
         let data_plane = Gateway::new(parts).map_err(ServiceError::Gateway)?;
         let certificates = other.into_iter().chain(&certificate).chain(doors.certificates());
         let reload = Reload::new(certificates, credentials, data_plane.clone());
