@@ -7,6 +7,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_A
 use http::request::Parts;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use modelward_identity::Strength;
 use modelward_seal::canonical::{self, Limits};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,7 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::caller::{self, Caller, Visit};
 use crate::control::{Allowed, ControlPlane};
 use crate::problem::{Challenge, Problem};
-use crate::wire::ErrorCode;
+use crate::wire::{ErrorCode, StepUp};
 
 /// Most a request can carry, unless it declares an inventory.
 pub(crate) const BODY_MAX: usize = 64 * 1024;
@@ -183,14 +184,30 @@ impl axum::response::IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        match &self.challenge {
-            Some(challenge) => challenge.write(headers),
-            None if matches!(self.code, ErrorCode::Unauthenticated) => {
+        match (&self.challenge, self.step_up) {
+            (Some(challenge), _) => challenge.write(headers),
+            (None, Some(step_up)) => step_up.write(headers),
+            (None, None) if matches!(self.code, ErrorCode::Unauthenticated) => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"modelward\""));
             }
-            None => {}
+            (None, None) => {}
         }
         response
+    }
+}
+
+impl StepUp {
+    /// As a header of an answer (RFC 9470 section 3).
+    fn write(self, headers: &mut HeaderMap) {
+        let acr = Strength::of_level(self.strength).map_or("phr", Strength::acr);
+        let challenge = format!(
+            "Bearer realm=\"modelward\", error=\"insufficient_user_authentication\", acr_values=\"{acr}\", \
+             max_age=\"{}\"",
+            self.max_age
+        );
+        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use modelward_decision::Remedy;
 use modelward_decision::vocabulary::DecisionId;
-use modelward_enforcement::{NoPermit, Reason, Unavailable};
+use modelward_enforcement::{Denial, NoPermit, Reason, Unavailable};
 use modelward_governance::Refusal;
 use modelward_governance::inventory::{MergeError, PlanError};
 use modelward_governance::own::OwnWidening;
@@ -10,7 +10,7 @@ use modelward_identity::token::Nonce;
 use modelward_ledger::{LedgerFailed, ReadError, SubmitError};
 use modelward_store::{CommitError, LedgeredError, StoreError};
 
-use crate::wire::{ErrorBody, ErrorCode, ErrorDetail};
+use crate::wire::{ErrorBody, ErrorCode, ErrorDetail, StepUp};
 
 /// A refusal of any kind: stable code, words for people, and what to do next.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -24,6 +24,8 @@ pub struct Problem {
     pub retry_after: Option<u32>,
     /// What a proof of possession has to be next time.
     pub challenge: Option<Challenge>,
+    /// Which sign-in it needs.
+    pub step_up: Option<StepUp>,
 }
 
 /// A challenge to prove possession of a key (RFC 9449 sections 7.1 and 8).
@@ -36,7 +38,15 @@ pub struct Challenge {
 
 impl Problem {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, decision: None, retry_after: None, challenge: None }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            decision: None,
+            retry_after: None,
+            challenge: None,
+            step_up: None,
+        }
     }
 
     pub fn malformed(message: impl Into<String>) -> Self {
@@ -82,6 +92,7 @@ impl Problem {
                 hint: self.hint.clone(),
                 decision: self.decision,
                 retry_after: self.retry_after,
+                step_up: self.step_up,
             },
         }
     }
@@ -104,7 +115,9 @@ impl From<NoPermit> for Problem {
         match no {
             NoPermit::Denied(denial) => {
                 let decision = denial.decision();
+                let step_up = step_up(&denial);
                 let code = match denial.reason() {
+                    _ if step_up.is_some() => ErrorCode::StepUp,
                     Reason::Credential(_) | Reason::Ended(_) => ErrorCode::Unauthenticated,
                     Reason::Rate { .. } => ErrorCode::TooManyTries,
                     Reason::Policy
@@ -121,10 +134,24 @@ impl From<NoPermit> for Problem {
                     decision: Some(denial.id()),
                     retry_after: denial.retry_after_seconds(),
                     challenge: None,
+                    step_up,
                 }
             }
             NoPermit::Unavailable(unavailable) => unavailable.into(),
         }
+    }
+}
+
+/// The sign-in that would change the answer, where that is what is missing.
+fn step_up(denial: &Denial) -> Option<StepUp> {
+    match (denial.reason(), denial.decision().remedies.first()) {
+        (Reason::StepUp { strength, max_age_seconds }, _) => {
+            Some(StepUp { strength, max_age: max_age_seconds })
+        }
+        (Reason::Policy, Some(Remedy::StepUp { strength, max_age_seconds })) => {
+            Some(StepUp { strength: *strength, max_age: *max_age_seconds })
+        }
+        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod again;
 mod agent;
 mod api;
 mod apply;

@@ -3,7 +3,10 @@
 mod events;
 mod trust;
 
+use std::fmt;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +18,7 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use modelward_server::wire::{ErrorBody, ErrorCode, Secret, TokenError};
+use modelward_server::wire::{ErrorBody, ErrorCode, Secret, StepUp, TokenError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -40,7 +43,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Client {
     http: Wire,
     server: HttpUrl,
-    session: Option<Secret>,
+    /// Another one after somebody signed in again. Held for a clone or a store alone.
+    session: Mutex<Option<Secret>>,
+    sign_in: Option<Box<dyn SignIn>>,
+}
+
+/// Whoever can be asked to sign in again, when a request needs that.
+pub trait SignIn: fmt::Debug + Send + Sync {
+    /// A new session, or nothing where nobody signed in.
+    fn again(&self, asked: StepUp) -> Pin<Box<dyn Future<Output = Option<Secret>> + Send + '_>>;
 }
 
 /// What carries requests to a server.
@@ -96,7 +107,13 @@ impl Client {
     /// # Errors
     /// The server is reached in plain text beyond loopback, or the authorities cannot be read.
     pub fn new(server: HttpUrl, ca: Option<PathBuf>, session: Option<Secret>) -> Result<Self, ClientError> {
-        Ok(Self { http: wire(&server, ca)?, server, session })
+        Ok(Self { http: wire(&server, ca)?, server, session: Mutex::new(session), sign_in: None })
+    }
+
+    /// One that has somebody to ask: a request that needs another sign-in is sent again after it.
+    #[must_use]
+    pub fn asking(self, sign_in: impl SignIn + 'static) -> Self {
+        Self { sign_in: Some(Box::new(sign_in)), ..self }
     }
 
     pub const fn server(&self) -> &HttpUrl {
@@ -176,8 +193,22 @@ impl Client {
         path: &str,
         body: Option<(HeaderValue, Bytes)>,
     ) -> Result<T, ClientError> {
+        let request = self.request(method.clone(), path, "application/json", body.clone())?;
+        let answer = self.json_of(request).await;
+        let asked = answer.as_ref().err().and_then(ClientError::step_up);
+        if !self.signed_in_again(asked).await {
+            return answer;
+        }
         let request = self.request(method, path, "application/json", body)?;
         self.json_of(request).await
+    }
+
+    /// Whether somebody signed in again, as they were asked to.
+    async fn signed_in_again(&self, asked: Option<StepUp>) -> bool {
+        let (Some(asked), Some(sign_in)) = (asked, &self.sign_in) else { return false };
+        let Some(session) = sign_in.again(asked).await else { return false };
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+        true
     }
 
     async fn json_of<T: DeserializeOwned>(&self, request: Request<Full<Bytes>>) -> Result<T, ClientError> {
@@ -220,7 +251,8 @@ impl Client {
             .uri(format!("{}{path}", self.server))
             .header(ACCEPT, accept)
             .header(USER_AGENT, concat!("modelward/", env!("CARGO_PKG_VERSION")));
-        if let Some(session) = &self.session {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(session) = session {
             let mut bearer = HeaderValue::try_from(format!("Bearer {}", session.expose()))
                 .map_err(|error| unwritten(error.to_string()))?;
             bearer.set_sensitive(true);
@@ -293,6 +325,14 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 impl ClientError {
+    /// The sign-in that the request needs, where that is what is missing.
+    pub fn step_up(&self) -> Option<StepUp> {
+        match self {
+            Self::Refused { body, .. } => body.error.step_up,
+            _ => None,
+        }
+    }
+
     /// The server's code, where it gave one.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {

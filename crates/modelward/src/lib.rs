@@ -24,6 +24,7 @@ pub mod planes;
 pub mod private;
 pub mod service;
 mod stamp;
+mod step_up;
 pub mod telemetry;
 pub mod tls;
 pub mod upstreams;

@@ -14,7 +14,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::header::{CACHE_CONTROL, COOKIE, HeaderValue, LOCATION, SET_COOKIE};
+use http::header::{CACHE_CONTROL, COOKIE, HeaderValue, LOCATION, REFERER, SET_COOKIE};
 use http::{Method, Request, StatusCode};
 use modelward_decision::Snapshot;
 use modelward_decision::vocabulary::{
@@ -186,8 +186,21 @@ impl Site {
     async fn finish(&self, section: Section, result: Result<Response, Problem>) -> Response {
         match result {
             Ok(response) => response,
-            Err(problem) => refusal_page(self.shell(section, "Refused").await, &problem),
+            Err(problem) => {
+                let shell = self.shell(section, "Refused").await;
+                refusal_page(view::Shell { here: self.back(), ..shell }, &problem)
+            }
         }
+    }
+
+    /// Where to be again after a sign-in: this page, or the one whose form was sent.
+    fn back(&self) -> String {
+        if self.incoming.parts.method == Method::GET {
+            return here(&self.incoming);
+        }
+        let referrer = self.incoming.parts.headers.get(REFERER).and_then(|from| from.to_str().ok());
+        let path = referrer.and_then(|from| from.strip_prefix(self.plane.settings.external_url.as_str()));
+        local(path)
     }
 
     /// The query of this page with one parameter changed.
@@ -230,6 +243,7 @@ fn refusal_page(shell: view::Shell, problem: &Problem) -> Response {
     let status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headline = match problem.code {
         ErrorCode::Denied => "Denied.",
+        ErrorCode::StepUp => "Sign in again.",
         ErrorCode::NotFound => "Not here.",
         ErrorCode::Refused | ErrorCode::Conflict => "Refused.",
         ErrorCode::Unavailable | ErrorCode::Internal => "Not now.",
@@ -248,6 +262,9 @@ fn refusal_page(shell: view::Shell, problem: &Problem) -> Response {
         text: sentence(&problem.message),
         hint: problem.hint.as_deref().map(sentence),
         decision: problem.decision.map(|id| IdChip::new(id.to_string())),
+        again: problem.step_up.and(shell.who.as_ref()).map(|who| {
+            format!("/sign-in?name={}&next={}", show::escape(&who.name), show::escape(&shell.here))
+        }),
     };
     let html = RefusalPage { shell, view }.render().unwrap_or_default();
     edge::html(status, html)

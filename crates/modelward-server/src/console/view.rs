@@ -793,6 +793,8 @@ pub struct Refusal {
     pub text: String,
     pub hint: Option<String>,
     pub decision: Option<IdChip>,
+    /// Where to sign in again, if that is all that is missing.
+    pub again: Option<String>,
 }
 
 /// A list to agree on before something ends.

@@ -44,7 +44,7 @@ impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
         let error = match problem.code {
             ErrorCode::Unauthenticated | ErrorCode::BadCredentials => "invalid_grant",
-            ErrorCode::Denied | ErrorCode::Refused => "access_denied",
+            ErrorCode::Denied | ErrorCode::StepUp | ErrorCode::Refused => "access_denied",
             ErrorCode::Unavailable | ErrorCode::TooManyTries => "temporarily_unavailable",
             ErrorCode::Internal => "server_error",
             ErrorCode::Malformed

@@ -25,6 +25,19 @@ pub struct ErrorDetail {
     /// Seconds to wait before another try, where waiting helps; also in `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
+    /// With `step-up`: which sign-in it needs. The same request counts after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_up: Option<StepUp>,
+}
+
+/// A sign-in that is asked for (RFC 9470 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepUp {
+    /// 0 nothing, 1 one factor, 2 two factors, 3 phishing-resistant.
+    pub strength: u8,
+    /// In seconds.
+    pub max_age: u32,
 }
 
 /// Stable: a code keeps its meaning and its status for as long as version 1 lives.
@@ -37,6 +50,8 @@ pub enum ErrorCode {
     Unauthenticated,
     /// 401: name, password or second factor are wrong; which one is not said.
     BadCredentials,
+    /// 401: it needs a stronger or fresher sign-in; `step_up` says which (RFC 9470).
+    StepUp,
     /// 403: policy denies it; `decision` names the decision.
     Denied,
     /// 403: the request came from another site, or without this session's token.
@@ -62,10 +77,11 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Malformed,
         Self::Unauthenticated,
         Self::BadCredentials,
+        Self::StepUp,
         Self::Denied,
         Self::CrossSite,
         Self::NotFound,
@@ -83,7 +99,7 @@ impl ErrorCode {
     pub const fn status(self) -> u16 {
         match self {
             Self::Malformed => 400,
-            Self::Unauthenticated | Self::BadCredentials => 401,
+            Self::Unauthenticated | Self::BadCredentials | Self::StepUp => 401,
             Self::Denied | Self::CrossSite => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -102,6 +118,7 @@ impl ErrorCode {
             Self::Malformed => "malformed",
             Self::Unauthenticated => "unauthenticated",
             Self::BadCredentials => "bad-credentials",
+            Self::StepUp => "step-up",
             Self::Denied => "denied",
             Self::CrossSite => "cross-site",
             Self::NotFound => "not-found",

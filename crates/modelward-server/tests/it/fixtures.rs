@@ -826,6 +826,7 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
             text: "Reading the permission matrix needs the audit right, which you do not hold.".to_owned(),
             hint: Some("Ask somebody who governs for audit on the platform.".to_owned()),
             decision: Some(id("de", 9)),
+            again: Some("/sign-in?name=dana&next=%2Fmatrix".to_owned()),
         }
     );
     page!("confirm", ConfirmPage, shell(Section::People, "Deactivate femi"), Confirm {

@@ -19,4 +19,5 @@ mod fixtures;
 mod house;
 mod policy;
 mod projects;
+mod step_up;
 mod tokens;

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use modelward_server::wire::{ErrorCode, Secret};
 
 use super::Context;
+use super::again::AtTerminal;
 use crate::client::{Client, ClientError};
 use crate::config::HttpUrl;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Session};
 use crate::exit::{Exit, Failure};
+use crate::step_up;
 
 /// Which control plane to ask.
 #[derive(Debug, Clone, clap::Args)]
@@ -58,15 +60,29 @@ impl Server {
     pub(super) fn signed_in(&self, context: &Context) -> Result<Client, Failure> {
         let target = self.target(context)?;
         let session = target.session()?;
-        Ok(Client::new(target.url, target.ca, Some(session))?)
+        let sign_in = AtTerminal::of(&target);
+        let client = Client::new(target.url, target.ca, Some(session))?;
+        Ok(match sign_in {
+            Some(sign_in) => client.asking(sign_in),
+            None => client,
+        })
     }
 }
 
 impl Target {
     /// The secret of the session at this server.
     pub(super) fn session(&self) -> Result<Secret, Failure> {
+        Ok(self.signed_in()?.secret.clone())
+    }
+
+    /// Whose session it is.
+    pub(super) fn name(&self) -> Result<String, Failure> {
+        Ok(self.signed_in()?.name.clone())
+    }
+
+    fn signed_in(&self) -> Result<&Session, Failure> {
         let session = self.credentials.servers.get(&self.url.to_string());
-        session.map(|session| session.secret.clone()).ok_or_else(|| {
+        session.ok_or_else(|| {
             Failure::new(Exit::Unauthenticated, format!("nobody is signed in at `{}`", self.url))
                 .hint("sign in with `modelward login`")
         })
@@ -90,7 +106,9 @@ impl From<ClientError> for Failure {
             ClientError::Refused { body, .. } => {
                 let detail = &body.error;
                 let mut failure = failure;
-                if let Some(hint) = &detail.hint {
+                if let Some(asked) = detail.step_up {
+                    failure = failure.hint(step_up::hint(asked));
+                } else if let Some(hint) = &detail.hint {
                     failure = failure.hint(hint);
                 } else if detail.code == ErrorCode::Unauthenticated {
                     failure = failure.hint("sign in with `modelward login`");
@@ -125,7 +143,9 @@ fn exit_of(error: &ClientError) -> Exit {
             _ => Exit::Failure,
         },
         ClientError::Refused { body, .. } => match body.error.code {
-            ErrorCode::Unauthenticated | ErrorCode::BadCredentials => Exit::Unauthenticated,
+            ErrorCode::Unauthenticated | ErrorCode::BadCredentials | ErrorCode::StepUp => {
+                Exit::Unauthenticated
+            }
             ErrorCode::Denied | ErrorCode::Refused => Exit::Denied,
             ErrorCode::TooManyTries | ErrorCode::Unavailable => Exit::Unavailable,
             ErrorCode::Malformed

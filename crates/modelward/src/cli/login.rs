@@ -71,15 +71,8 @@ fn with_password(client: &Client, args: &Args, name: Name) -> Result<LoggedIn, F
 /// Keeps the session for later commands, and says whose it is.
 fn keep(context: &Context, target: &mut Target, answer: &LoggedIn) -> Outcome {
     let url = target.url.to_string();
-    let session = Session {
-        name: answer.person.name.clone(),
-        secret: answer.session_secret.clone(),
-        expires_at: answer.session.expires_at,
-        ca: target.ca.as_ref().map(std::path::absolute).transpose()?,
-    };
-    target.credentials.servers.insert(url.clone(), session);
     target.credentials.current = Some(url.clone());
-    target.credentials.write(&target.credentials_file)?;
+    remember(target, answer)?;
 
     let terminal = &context.terminal;
     if terminal.json() {
@@ -101,4 +94,16 @@ fn keep(context: &Context, target: &mut Target, answer: &LoggedIn) -> Outcome {
         terminal.note(&format!("{left} recovery codes are left"));
     }
     Ok(Exit::Ok)
+}
+
+/// Keeps the session in the place of the former one at this server.
+pub(super) fn remember(target: &mut Target, answer: &LoggedIn) -> Result<(), Failure> {
+    let session = Session {
+        name: answer.person.name.clone(),
+        secret: answer.session_secret.clone(),
+        expires_at: answer.session.expires_at,
+        ca: target.ca.as_ref().map(std::path::absolute).transpose()?,
+    };
+    target.credentials.servers.insert(target.url.to_string(), session);
+    target.credentials.write(&target.credentials_file)
 }

@@ -438,3 +438,56 @@ fn two_bundles_are_compared_cell_by_cell() {
         format!("GET /api/v1/policy/bundles/{}/difference?from=sha256%3A00", BUNDLE.replace(':', "%3A"))
     );
 }
+
+/// A refusal that a fresh sign-in would change.
+fn step_up(strength: u8) -> Value {
+    json!({ "error": {
+        "code": "step-up", "message": "this needs a fresh sign-in", "hint": "sign in again",
+        "step_up": { "strength": strength, "max_age": 300 }
+    } })
+}
+
+#[test]
+fn a_script_is_told_how_to_sign_in_again() {
+    let stage = Stage::new();
+    let server = Server::answering(vec![(200, logged_in()), (401, step_up(2)), (401, step_up(3))]);
+    sign_in(&stage, &server);
+    let said = stage.run(&["whoami"]);
+    assert_eq!(said.code, 4);
+    expect![[r#"
+        error: this needs a fresh sign-in
+        hint: it needs a sign-in with two factors, at most 5 min old: run `modelward login NAME`, then the same again
+    "#]]
+    .assert_eq(&said.stderr);
+    let said = stage.run(&["whoami"]);
+    assert_eq!(said.code, 4);
+    assert!(said.stderr.contains("signed in with a passkey"), "{}", said.stderr);
+}
+
+#[test]
+fn a_person_is_asked_to_sign_in_again_and_the_same_request_goes_on() {
+    let stage = Stage::new();
+    let mut again = logged_in();
+    again["session_secret"] = json!("mws_fresh");
+    let ended = json!({ "sessions": 1 });
+    let server = Server::answering(vec![(200, logged_in()), (401, step_up(2)), (200, again), (200, ended)]);
+    sign_in(&stage, &server);
+    let Some(said) = stage.at_terminal(
+        &["sessions", "end", "se_00000000000000000000000001"],
+        &[("Password", "correct horse battery"), ("Code of the authenticator app", "654321")],
+    ) else {
+        println!("skipped: there is no `script` to make a terminal with");
+        return;
+    };
+    assert!(said.contains("sign in again as dana"), "{said}");
+    let sent = server.requests();
+    let lines: Vec<&str> = sent.iter().map(|request| request.line.as_str()).collect();
+    let end = "DELETE /api/v1/sessions/se_00000000000000000000000001";
+    assert_eq!(lines, ["POST /api/v1/login", end, "POST /api/v1/login", end]);
+    let body: Value = serde_json::from_str(&sent[2].body).unwrap();
+    assert_eq!(body, json!({ "name": "dana", "password": "correct horse battery", "totp": "654321" }));
+    assert_eq!(sent[3].authorization.as_deref(), Some("Bearer mws_fresh"));
+    assert!(!said.contains("correct horse"), "a password is not shown: {said}");
+    let file = stage.path(".config/modelward/credentials.json");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("mws_fresh"), "and it is kept");
+}

@@ -45,6 +45,36 @@ impl Stage {
         self.run_with(args, "")
     }
 
+    /// Runs at a terminal, and types each answer once its question stands there: what the terminal showed. Nothing where
+    /// no terminal can be made.
+    pub(crate) fn at_terminal(&self, args: &[&str], answers: &[(&str, &str)]) -> Option<String> {
+        let plain = self.command(args);
+        let words = std::iter::once(plain.get_program()).chain(plain.get_args());
+        let line: Vec<String> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
+        let mut command = Command::new("/usr/bin/script");
+        command.args(["-qec", &line.join(" "), "/dev/null"]).current_dir(self.folder.path());
+        command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("SHELL", "/bin/sh");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+        let (mut stdin, mut stdout) = (child.stdin.take()?, child.stdout.take()?);
+        let mut answers = answers.iter();
+        let mut next = answers.next();
+        let mut shown = Vec::new();
+        let mut byte = [0];
+        // Byte by byte: a question has no end of line.
+        while stdout.read(&mut byte).is_ok_and(|read| read == 1) {
+            shown.extend(byte);
+            if let Some((question, answer)) = next
+                && shown.ends_with(format!("{question}: ").as_bytes())
+            {
+                writeln!(stdin, "{answer}").unwrap();
+                next = answers.next();
+            }
+        }
+        child.wait().unwrap();
+        Some(String::from_utf8_lossy(&shown).into_owned())
+    }
+
     /// Runs with this text on standard input.
     pub(crate) fn run_with(&self, args: &[&str], input: &str) -> Said {
         let mut command = self.command(args);

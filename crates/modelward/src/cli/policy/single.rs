@@ -74,7 +74,7 @@ pub(super) fn show(terminal: &Terminal, client: &Client, bundle: &str, policy: &
 fn allowed<T>(read: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
     match read {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.code() == Some(ErrorCode::Denied) => Ok(None),
+        Err(error) if matches!(error.code(), Some(ErrorCode::Denied | ErrorCode::StepUp)) => Ok(None),
         Err(error) => Err(error),
     }
 }
