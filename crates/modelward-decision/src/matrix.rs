@@ -360,6 +360,7 @@ impl Cell {
         let narrow = CredentialScope::Limited {
             privileges: BTreeSet::from([self.action.privilege()]),
             models: BTreeSet::from([ELSEWHERE]),
+            actions: BTreeSet::new(),
         };
         let session = SessionFacts {
             id: SessionId::from_bits(0xb0),

@@ -23,7 +23,7 @@ use crate::signal::{About, Raised, SignalKey};
 use crate::slice::Cache;
 use crate::vocabulary::{
     AliasId, DatasetId, EndpointId, GrantId, GroupId, MachineId, ModelId, Name, PersonId, PrincipalRef,
-    ProjectId, ResourceRef, SessionId, VersionId,
+    ProjectId, ResourceRef, SessionId, TokenId, VersionId,
 };
 
 /// One step from a snapshot to the next.
@@ -72,6 +72,8 @@ pub enum EpochScope {
     Principal(PrincipalRef),
     Session(SessionId),
     Grant(GrantId),
+    /// One access token.
+    Token(TokenId),
 }
 
 /// Principals and sessions with signals, before those whose signals have all run out are forgotten.

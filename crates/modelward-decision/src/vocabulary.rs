@@ -17,7 +17,7 @@ pub use facts::{Ask, Binding, Confidence, CredentialScope, DeviceFacts, Fact, Fa
 pub use field::{Field, UnknownField};
 pub use id::{
     AliasId, DatasetId, DecisionId, EndpointId, EventId, GrantId, GroupId, Id, IdError, Kind, MachineId,
-    ModelId, PersonId, ProjectId, SessionId, TokenId, VersionId,
+    ModelId, PersonId, ProjectId, RefreshId, SessionId, TokenId, VersionId,
 };
 pub use name::{Name, NameError};
 pub use principal::{GranteeRef, PrincipalRef};

@@ -32,6 +32,8 @@ pub enum End {
     /// All credentials of the principal were ended.
     PrincipalRevoked,
     SessionEnded,
+    /// This access token alone was ended.
+    TokenRevoked,
     /// The person or machine, or the machine's owner, is no longer active.
     Deactivated,
     GrantRevoked,
@@ -163,10 +165,13 @@ pub(crate) fn credential_end(who: &Authenticated, snapshot: &Snapshot, now: Time
         return None;
     }
     let session_epoch = snapshot.epoch(EpochScope::Session(who.session().id));
+    let is_token_revoked = who.token().is_some_and(|token| snapshot.epoch(EpochScope::Token(token)) > 0);
     Some(if now >= who.accepted_until() {
         End::CredentialExpired
     } else if session_epoch > who.epoch().session {
         End::SessionEnded
+    } else if is_token_revoked {
+        End::TokenRevoked
     } else {
         End::PrincipalRevoked
     })
@@ -206,6 +211,7 @@ impl End {
             Self::CredentialExpired => "credential-expired",
             Self::PrincipalRevoked => "principal-revoked",
             Self::SessionEnded => "session-ended",
+            Self::TokenRevoked => "token-revoked",
             Self::Deactivated => "deactivated",
             Self::GrantRevoked => "grant-revoked",
             Self::GrantExpired => "grant-expired",
@@ -222,6 +228,7 @@ impl End {
             Self::CredentialExpired => "your credential has expired; get a new one",
             Self::PrincipalRevoked => "your credentials were ended; sign in again",
             Self::SessionEnded => "your session was ended; sign in again",
+            Self::TokenRevoked => "your token was ended; get a new one",
             Self::Deactivated => "your account is not active",
             Self::GrantRevoked => "the grant this rests on was revoked",
             Self::GrantExpired => "the grant this rests on has expired",
@@ -234,7 +241,7 @@ impl End {
 
     pub(crate) fn remedy(self, another_grant: impl FnOnce() -> Remedy) -> Option<Remedy> {
         match self {
-            Self::CredentialExpired | Self::PrincipalRevoked | Self::SessionEnded => {
+            Self::CredentialExpired | Self::PrincipalRevoked | Self::SessionEnded | Self::TokenRevoked => {
                 Some(Remedy::StepUp { strength: 1, max_age_seconds: 0 })
             }
             Self::GrantRevoked | Self::GrantExpired => Some(another_grant()),

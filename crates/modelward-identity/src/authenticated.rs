@@ -79,6 +79,16 @@ impl Authenticated {
         }
     }
 
+    pub(crate) fn of_handle(
+        principal: PrincipalRef,
+        session: Arc<SessionFacts>,
+        expires_at: Timestamp,
+        epoch: EpochMark,
+        holder: TokenBinding,
+    ) -> Self {
+        Self { token_binding: Some(holder), ..Self::of_session(principal, session, expires_at, epoch) }
+    }
+
     pub(crate) fn of_token(principal: PrincipalRef, session: Arc<SessionFacts>, token: OfToken) -> Self {
         let OfToken { id, expires_at, accepted_until, epoch, actors, binding } = token;
         Self {
@@ -148,6 +158,8 @@ impl Authenticated {
             |principal, session, epoch: EpochMark| epoch.covers(EpochMark::read(epochs, principal, session));
         covers(self.principal, self.session.id, self.epoch)
             && self.actors.iter().all(|actor| covers(actor.principal, actor.session, actor.epoch))
+            // A token is minted once, so the first bump of its own epoch ends it.
+            && self.token.is_none_or(|token| epochs.epoch(EpochScope::Token(token)) == 0)
     }
 }
 

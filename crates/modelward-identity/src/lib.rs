@@ -1,8 +1,9 @@
 //! Turns credentials into [`Authenticated`]: the proof of who asks.
 //!
 //! Rule: nothing else can construct an [`Authenticated`]. It comes out of a live session
-//! ([`session::SessionRecord::authenticate`]) or of a verified access token ([`token::Verifier::verify`]), and each
-//! use of either is checked against the revocation epochs of the moment ([`Epochs`]).
+//! ([`session::SessionRecord::authenticate`]), of a refresh handle of one ([`refresh::Family::authenticate`]) or of a
+//! verified access token ([`token::Verifier::verify`]), and each use is checked against the revocation epochs of the
+//! moment ([`Epochs`]).
 //!
 //! Time, randomness and lookups are arguments. Secrets live in types whose `Debug` hides them, and only digests,
 //! password hashes or sealed bytes are meant to be stored.
@@ -23,6 +24,7 @@ pub mod join;
 pub mod login;
 pub mod password;
 pub mod recovery;
+pub mod refresh;
 mod rights;
 pub mod session;
 pub mod softlock;
@@ -30,4 +32,4 @@ pub mod token;
 pub mod totp;
 
 pub use authenticated::{Actor, Authenticated, EpochMark, Epochs};
-pub use rights::{Models, Rights, Strength};
+pub use rights::{Actions, Models, Rights, Strength};

@@ -1,15 +1,25 @@
-//! What a credential can be used for at most: privileges and models, with intersection and the rule of what joins.
+//! What a credential can be used for at most: privileges or single actions, and models, with intersection and the rule of
+//! what joins.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use modelward_decision::vocabulary::{CredentialScope, ModelId, Privilege};
+use modelward_decision::vocabulary::{Action, CredentialScope, ModelId, Privilege};
 
-/// Privileges on models: every privilege named, on every model named.
+/// Privileges on models: every privilege named, or those of its actions that are, on every model named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rights {
     pub privileges: BTreeSet<Privilege>,
     pub models: Models,
+    /// INVARIANT: where actions are named, `privileges` are theirs, no more and no fewer.
+    pub actions: Actions,
+}
+
+/// A set of actions. [`Actions::Any`] is all of the privileges beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actions {
+    Any,
+    Only(BTreeSet<Action>),
 }
 
 /// A set of models. [`Models::Any`] and "none at all" are different things, so emptiness has no two meanings.
@@ -41,7 +51,14 @@ enum Family {
 
 impl Rights {
     pub fn new(privileges: impl IntoIterator<Item = Privilege>, models: Models) -> Self {
-        Self { privileges: privileges.into_iter().collect(), models }
+        Self { privileges: privileges.into_iter().collect(), models, actions: Actions::Any }
+    }
+
+    /// Single actions.
+    pub fn of_actions(actions: impl IntoIterator<Item = Action>, models: Models) -> Self {
+        let actions: BTreeSet<Action> = actions.into_iter().collect();
+        let privileges = actions.iter().map(|action| action.privilege()).collect();
+        Self { privileges, models, actions: Actions::Only(actions) }
     }
 
     /// Every privilege on every model: the scope of a session of the holder itself.
@@ -52,9 +69,15 @@ impl Rights {
     /// What both allow.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self {
-            privileges: self.privileges.intersection(&other.privileges).copied().collect(),
-            models: self.models.intersection(&other.models),
+        let privileges: BTreeSet<Privilege> =
+            self.privileges.intersection(&other.privileges).copied().collect();
+        let models = self.models.intersection(&other.models);
+        match self.actions.intersection(&other.actions) {
+            Actions::Any => Self { privileges, models, actions: Actions::Any },
+            Actions::Only(actions) => {
+                let held = actions.into_iter().filter(|action| privileges.contains(&action.privilege()));
+                Self::of_actions(held, models)
+            }
         }
     }
 
@@ -66,7 +89,9 @@ impl Rights {
     /// Whether each of these rights is among the other's.
     pub fn is_within(&self, other: &Self) -> bool {
         self.is_nothing()
-            || (self.privileges.is_subset(&other.privileges) && self.models.is_within(&other.models))
+            || (self.privileges.is_subset(&other.privileges)
+                && self.models.is_within(&other.models)
+                && self.actions.is_within(&other.actions))
     }
 
     /// Two privileges that may not stand in one token, if there are any.
@@ -83,10 +108,14 @@ impl Rights {
     pub(crate) fn of_scope(scope: &CredentialScope) -> Self {
         match scope {
             CredentialScope::Full => Self::full(),
-            CredentialScope::Limited { privileges, models } => Self {
-                privileges: privileges.clone(),
-                models: if models.is_empty() { Models::Any } else { Models::Only(models.clone()) },
-            },
+            CredentialScope::Limited { privileges, models, actions } => {
+                let models = if models.is_empty() { Models::Any } else { Models::Only(models.clone()) };
+                if actions.is_empty() {
+                    return Self { privileges: privileges.clone(), models, actions: Actions::Any };
+                }
+                let held = actions.iter().copied().filter(|action| privileges.contains(&action.privilege()));
+                Self::of_actions(held, models)
+            }
         }
     }
 
@@ -99,7 +128,30 @@ impl Rights {
             Models::Any => BTreeSet::new(),
             Models::Only(models) => models,
         };
-        Some(CredentialScope::Limited { privileges: self.privileges, models })
+        let actions = match self.actions {
+            Actions::Any => BTreeSet::new(),
+            Actions::Only(actions) => actions,
+        };
+        Some(CredentialScope::Limited { privileges: self.privileges, models, actions })
+    }
+}
+
+impl Actions {
+    fn intersection(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Any, rest) | (rest, Self::Any) => rest.clone(),
+            (Self::Only(mine), Self::Only(theirs)) => {
+                Self::Only(mine.intersection(theirs).copied().collect())
+            }
+        }
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Any) => true,
+            (Self::Any, Self::Only(_)) => false,
+            (Self::Only(mine), Self::Only(theirs)) => mine.is_subset(theirs),
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 pub const LEEWAY: SignedDuration = SignedDuration::from_secs(30);
 /// Most models one token names.
 pub const MODELS_MAX: usize = 64;
+/// Most single actions one token names.
+pub const ACTIONS_MAX: usize = 32;
 /// Most authentication methods one token names.
 pub const METHODS_MAX: usize = 8;
 /// Most who act for another in one token, one for the other.
@@ -84,6 +86,10 @@ const CONTROL: ProfileRow = ProfileRow {
 
 impl Profile {
     pub const ALL: [Self; 2] = [Self::Access, Self::Control];
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|profile| profile.row().name == name)
+    }
 
     pub const fn row(self) -> &'static ProfileRow {
         match self {

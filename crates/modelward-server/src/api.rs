@@ -61,6 +61,7 @@ fn handler(method: Method, path: &str) -> MethodRouter<Plane> {
         (Method::Post, "people/{person}/identities/unlink") => post(all::unlink),
         (Method::Post, "token") => post(own::token),
         (Method::Post, "introspect") => post(own::introspect),
+        (Method::Post, "revoke") => post(own::revoke),
         (Method::Get, "/.well-known/oauth-authorization-server") => get(own::metadata),
         (Method::Get, "/.well-known/jwks.json") => get(own::jwks),
         (Method::Post, "logout") => post(own::logout),

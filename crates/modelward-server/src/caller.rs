@@ -12,9 +12,10 @@ use modelward_decision::vocabulary::{Confidence, DeviceFacts, Fact, Name, Source
 use modelward_enforcement::{Peer, Rejection, RejectionKind, RequestMark, Situation};
 use modelward_identity::Authenticated;
 use modelward_identity::session::{SessionRecord, SessionToken};
-use modelward_identity::token::{ProofRefusal, Scheme, Shown, Unadmitted};
+use modelward_identity::token::{ProofRefusal, Scheme, Shown, Thumbprint, Unadmitted};
 
 use crate::control::ControlPlane;
+use crate::gateways::PeerCertificate;
 use crate::problem::{Challenge, Problem};
 use crate::settings::Settings;
 use crate::wire::ErrorCode;
@@ -153,7 +154,7 @@ fn token(
         proofs: &proofs(&parts.headers),
         method: parts.method.as_str(),
         url: &url,
-        certificate: None,
+        certificate: parts.extensions.get().map(|PeerCertificate(digest)| Thumbprint::new(*digest)),
     };
     let now = plane.now();
     plane.admission.admit(&shown, &plane.snapshot(), now).map_err(|why| {

@@ -440,6 +440,9 @@ async fn keep_house(plane: Weak<ControlPlane>) {
             if let Err(error) = plane.store.forget_sessions(before).await {
                 tracing::warn!(%error, "old sessions were not forgotten");
             }
+            if let Err(error) = plane.store.forget_refresh(plane.now()).await {
+                tracing::warn!(%error, "old refresh handles were not forgotten");
+            }
         }
         rounds = rounds.wrapping_add(1);
     }
@@ -476,6 +479,9 @@ fn draft(event: EventId, actor: Option<PrincipalRef>, detail: &serde_json::Value
             | "sign-out-elsewhere"
             | "distrust-issuer"
             | "unlink-identity"
+            | "refresh-reused"
+            | "revoke-token"
+            | "revoke-refresh"
     ) {
         draft.narrowing()
     } else {

@@ -34,6 +34,12 @@ pub(crate) enum Cause {
     Distrusted,
     /// A transmitter told of a security event.
     Signalled,
+    /// A refresh handle came back after its use.
+    RefreshReused,
+    /// Whoever had an access token ended it.
+    TokenRevoked,
+    /// Whoever had a refresh handle ended it.
+    RefreshRevoked,
 }
 
 /// What ends, why, and what changes with it.
@@ -68,6 +74,9 @@ impl Cause {
             Self::Unlinked => "unlink-identity",
             Self::Distrusted => "distrust-issuer",
             Self::Signalled => "signal",
+            Self::RefreshReused => "refresh-reused",
+            Self::TokenRevoked => "revoke-token",
+            Self::RefreshRevoked => "revoke-refresh",
         }
     }
 }
@@ -146,6 +155,6 @@ async fn close(plane: &ControlPlane, scope: EpochScope) -> Result<u64, Problem> 
     Ok(match scope {
         EpochScope::Principal(principal) => plane.store.end_sessions_of(principal, None, now).await?,
         EpochScope::Session(session) => u64::from(plane.store.end_session(session, now).await?),
-        EpochScope::Grant(_) => 0,
+        EpochScope::Grant(_) | EpochScope::Token(_) => 0,
     })
 }

@@ -75,6 +75,8 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/api/v1/token", Only(A::SignIn), "form TokenRequest", "TokenResponse"),
     // Of others' tokens, whoever may not read access hears what is said of no token.
     route(Post, "/api/v1/introspect", Only(A::ReadSelf), "form IntrospectRequest", "Introspection"),
+    // Whoever has a token may end it: it is the proof.
+    route(Post, "/api/v1/revoke", Nothing, "form RevokeTokenRequest", "TokenRevoked"),
     route(Post, "/api/v1/logout", Only(A::EndSession), "-", "LoggedOut"),
     route(Get, "/api/v1/whoami", Only(A::ReadSelf), "-", "Whoami"),
     route(Get, "/api/v1/sessions", Only(A::ReadSelf), "-", "List<SessionView>"),

@@ -29,6 +29,7 @@ pub mod grants;
 pub mod key;
 pub mod outbox;
 pub mod received;
+pub mod refresh;
 pub mod secret;
 pub mod session;
 pub mod sign_in;

@@ -241,7 +241,7 @@ impl Store {
             let scope = epoch_scope(text(&row, 0)?)?;
             let matters = match scope {
                 EpochScope::Principal(_) | EpochScope::Grant(_) => true,
-                EpochScope::Session(_) => number(&row, 1)? >= micros(sessions),
+                EpochScope::Session(_) | EpochScope::Token(_) => number(&row, 1)? >= micros(sessions),
             };
             if matters {
                 visit(Change::Bump(scope));

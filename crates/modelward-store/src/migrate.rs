@@ -24,6 +24,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 3, name: "federation", sql: include_str!("../migrations/0003_federation.sql") },
     Migration { number: 4, name: "gateway", sql: include_str!("../migrations/0004_gateway.sql") },
     Migration { number: 5, name: "signal", sql: include_str!("../migrations/0005_signal.sql") },
+    Migration { number: 6, name: "refresh", sql: include_str!("../migrations/0006_refresh.sql") },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use modelward_decision::EpochScope;
 use modelward_decision::vocabulary::{
     AliasId, DatasetId, EndpointId, GrantId, GranteeRef, GroupId, MachineId, ModelId, PersonId, PrincipalRef,
-    ProjectId, ScopeRef, SessionId, VersionId,
+    ProjectId, ScopeRef, SessionId, TokenId, VersionId,
 };
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -112,6 +112,7 @@ pub(crate) fn epoch_scope(text: &str) -> Result<EpochScope, StoreError> {
     Ok(match prefix(text) {
         "se" => EpochScope::Session(parse::<SessionId>(text, "an epoch")?),
         "gr" => EpochScope::Grant(parse::<GrantId>(text, "an epoch")?),
+        "tk" => EpochScope::Token(parse::<TokenId>(text, "an epoch")?),
         _ => EpochScope::Principal(principal(text)?),
     })
 }
@@ -121,5 +122,6 @@ pub(crate) fn epoch_scope_text(scope: EpochScope) -> String {
         EpochScope::Principal(id) => id.to_string(),
         EpochScope::Session(id) => id.to_string(),
         EpochScope::Grant(id) => id.to_string(),
+        EpochScope::Token(id) => id.to_string(),
     }
 }

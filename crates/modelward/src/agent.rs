@@ -2,7 +2,8 @@
 //!
 //! It listens on loopback or on a Unix socket, for the programs of one user. To them it is the gateway; to the gateway it
 //! is a client that holds a key, takes a token bound to it for what each route needs, and makes a proof for each request.
-//! The key is made at the start and never leaves this process.
+//! The key is made at the start and never leaves this process; so is the refresh handle that tokens are taken with, for as
+//! long as the process runs and eight hours at most.
 
 mod door;
 mod tokens;
@@ -10,13 +11,13 @@ mod tokens;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
-    USER_AGENT,
+    USER_AGENT, WWW_AUTHENTICATE,
 };
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
@@ -26,6 +27,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use modelward_gateway::routes;
+use modelward_identity::Strength;
+use modelward_server::wire::StepUp;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
@@ -33,11 +36,12 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 pub use door::{Door, RunSecret};
-pub use tokens::Tokens;
+pub use tokens::{SignedIn, Tokens};
 
 use crate::client::{ClientError, DPOP, NONCE, Wire};
 use crate::config::HttpUrl;
 use crate::exit::chain;
+use crate::step_up;
 
 /// Answers programs of this user. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,6 +53,8 @@ struct Shared {
     tokens: Tokens,
     wire: Wire,
     gateway: HttpUrl,
+    /// What the gateway wants in the next proof, as it said last; held for a clone or a store.
+    nonce: Mutex<Option<String>>,
 }
 
 /// Where programs reach it.
@@ -65,6 +71,8 @@ const BODY_MAX: usize = 16 << 20;
 const CONNECTIONS: usize = 256;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// A request is sent this often, for nonces.
+const TRIES: u32 = 3;
 /// The head of an answer. What follows may take as long as the gateway lets it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(180);
 
@@ -77,7 +85,12 @@ const BROUGHT_BACK: [HeaderName; 4] =
 
 impl Agent {
     pub fn new(door: Door, tokens: Tokens, wire: Wire, gateway: HttpUrl) -> Self {
-        Self(Arc::new(Shared { door, tokens, wire, gateway }))
+        Self(Arc::new(Shared { door, tokens, wire, gateway, nonce: Mutex::new(None) }))
+    }
+
+    /// Gives back what tokens were taken with.
+    pub async fn end(&self) {
+        self.0.tokens.end().await;
     }
 
     /// Serves until the future it is raced against ends it.
@@ -149,8 +162,14 @@ impl Agent {
             .to_bytes();
         let answer = self.send(parts, body.clone()).await?;
         // A token can end early, with the session or the key that signed it; the next one tells.
-        let answer = match answer.status() {
-            StatusCode::UNAUTHORIZED => {
+        let answer = match (answer.status(), asked_of(answer.headers())) {
+            (StatusCode::UNAUTHORIZED, Some(asked)) => {
+                if !self.0.tokens.sign_in_again(asked).await {
+                    return Err(Problem::new(StatusCode::UNAUTHORIZED, step_up::hint(asked)));
+                }
+                self.send(parts, body).await?
+            }
+            (StatusCode::UNAUTHORIZED, None) => {
                 self.0.tokens.forget().await;
                 self.send(parts, body).await?
             }
@@ -159,13 +178,15 @@ impl Agent {
         Ok(brought_back(answer))
     }
 
-    /// Sends a request once, and once more if its proof needs a nonce.
+    /// Sends a request, and again while its proof needs another nonce: each gateway at the address has its own.
     async fn send(&self, parts: &Parts, body: Bytes) -> Result<Response<Incoming>, Problem> {
         let privileges = routes::privileges(&parts.method, parts.uri.path());
         let token = self.0.tokens.token(&privileges).await?;
         let url = format!("{}{}", self.0.gateway, parts.uri.path());
-        let mut nonce: Option<String> = None;
+        let mut tries = 0;
         loop {
+            tries += 1;
+            let nonce = self.0.nonce.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let proof = self.0.tokens.prove(parts.method.as_str(), &url, token.expose(), nonce.as_deref())?;
             let request = outgoing(parts, &url, token.expose(), &proof, body.clone())?;
             let answer = timeout(ANSWER_TIMEOUT, self.0.wire.request(request)).await;
@@ -176,14 +197,26 @@ impl Agent {
                     Problem::new(StatusCode::BAD_GATEWAY, message)
                 })?;
             let asked = answer.headers().get(NONCE).and_then(|nonce| nonce.to_str().ok()).map(str::to_owned);
-            match asked {
-                Some(asked) if nonce.is_none() && answer.status() == StatusCode::UNAUTHORIZED => {
-                    nonce = Some(asked);
-                }
-                _ => return Ok(answer),
+            let Some(asked) = asked else { return Ok(answer) };
+            let is_refused = answer.status() == StatusCode::UNAUTHORIZED && nonce.as_ref() != Some(&asked);
+            *self.0.nonce.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+            if !is_refused || tries == TRIES {
+                return Ok(answer);
             }
         }
     }
+}
+
+/// The sign-in that an answer asks for (RFC 9470 section 3).
+fn asked_of(headers: &HeaderMap) -> Option<StepUp> {
+    let challenge = headers.get(WWW_AUTHENTICATE)?.to_str().ok()?;
+    if !challenge.contains("error=\"insufficient_user_authentication\"") {
+        return None;
+    }
+    let value = |name: &str| challenge.split_once(&format!("{name}=\""))?.1.split('"').next();
+    let strength = value("acr_values").and_then(Strength::of_acr).unwrap_or(Strength::PhishingResistant);
+    let max_age = value("max_age").and_then(|age| age.parse().ok()).unwrap_or(0);
+    Some(StepUp { strength: strength.level(), max_age })
 }
 
 fn outgoing(

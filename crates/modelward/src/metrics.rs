@@ -418,6 +418,7 @@ const fn word_of_end(end: End) -> &'static str {
         End::CredentialExpired => "credential-expired",
         End::PrincipalRevoked => "principal-revoked",
         End::SessionEnded => "session-ended",
+        End::TokenRevoked => "token-revoked",
         End::Deactivated => "deactivated",
         End::GrantRevoked => "grant-revoked",
         End::GrantExpired => "grant-expired",

@@ -102,8 +102,14 @@ pub enum Binding {
 pub enum CredentialScope {
     /// A session of the holder itself.
     Full,
-    /// An access token minted for these privileges, on these models; no model named means any model.
-    Limited { privileges: BTreeSet<Privilege>, models: BTreeSet<ModelId> },
+    /// An access token minted for these privileges, on these models; no model named means any model. Where actions are
+    /// named, it is for those of the privileges alone.
+    Limited {
+        privileges: BTreeSet<Privilege>,
+        models: BTreeSet<ModelId>,
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        actions: BTreeSet<Action>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,14 +140,20 @@ impl DeviceFacts {
 }
 
 impl CredentialScope {
+    /// These privileges whole, on any model.
+    pub fn of_privileges(privileges: impl IntoIterator<Item = Privilege>) -> Self {
+        let privileges = privileges.into_iter().collect();
+        Self::Limited { privileges, models: BTreeSet::new(), actions: BTreeSet::new() }
+    }
+
     /// Whether the credential may be used for this action on this resource, which belongs to `model` if to any.
     pub fn covers(&self, action: Action, resource: ResourceRef, model: Option<ModelId>) -> bool {
         match self {
             Self::Full => true,
-            Self::Limited { privileges, models } => {
+            Self::Limited { privileges, models, actions } => {
                 let privilege = action.privilege();
-                let privilege_covered =
-                    privilege == Privilege::SelfService || privileges.contains(&privilege);
+                let privilege_covered = privilege == Privilege::SelfService
+                    || (privileges.contains(&privilege) && (actions.is_empty() || actions.contains(&action)));
                 let model_covered = models.is_empty()
                     || match resource {
                         ResourceRef::Model(id) => models.contains(&id),

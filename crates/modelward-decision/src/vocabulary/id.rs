@@ -168,6 +168,8 @@ kinds! {
     /// One state change; appending it twice is appending it once.
     EventKind, EventId, "ev";
     TokenKind, TokenId, "tk";
+    /// A family of refresh handles.
+    RefreshKind, RefreshId, "rf";
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ impl Assertion {
 
     /// The sign-in this is, of the person this identity was linked to.
     pub fn login(&self, person: PersonId) -> Login {
-        let scope = CredentialScope::Limited { privileges: self.privileges.clone(), models: BTreeSet::new() };
+        let scope = CredentialScope::of_privileges(self.privileges.iter().copied());
         let origin = Origin { identity: self.identity.clone(), sid: self.sid.clone() };
         Login::by_issuer(person, self.strength, self.methods.clone(), self.authenticated_at, scope, origin)
     }

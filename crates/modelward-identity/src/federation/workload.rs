@@ -112,10 +112,7 @@ impl TrustedIssuer {
             machine: rule.machine.clone(),
             rule: rule.name.clone(),
             strength: rule.strength.min(Strength::TwoFactors),
-            scope: CredentialScope::Limited {
-                privileges: self.tier.privileges.clone(),
-                models: std::collections::BTreeSet::new(),
-            },
+            scope: CredentialScope::of_privileges(self.tier.privileges.iter().copied()),
             issued_at: verified.issued_at.unwrap_or(now).min(now),
             expires_at: verified.expires_at,
         })

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use modelward_decision::vocabulary::{ModelId, Name, PrincipalRef, Privilege, SessionId, TokenId};
+use modelward_decision::vocabulary::{Action, ModelId, Name, PrincipalRef, Privilege, SessionId, TokenId};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ACTORS_MAX, METHODS_MAX, MODELS_MAX, TokenBinding};
+use super::{ACTIONS_MAX, ACTORS_MAX, METHODS_MAX, MODELS_MAX, TokenBinding};
 use crate::authenticated::{Actor, EpochMark};
 
 /// The JOSE header (RFC 7515 section 4). `crit`, `b64`, `jku`, `jwk`, `x5u`, `x5c`, `zip`, `cty` and all others fail.
@@ -95,7 +95,7 @@ impl Act {
     }
 }
 
-/// What the token is for. `privileges` is the member RFC 9396 section 2.2 names; `models` is ours.
+/// What the token is for. `privileges` and `actions` are members RFC 9396 section 2.2 names; `models` is ours.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Details<'a> {
@@ -105,6 +105,9 @@ pub(super) struct Details<'a> {
     /// Absent: any model. Present: at least one.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub(super) models: Option<Set<ModelId, MODELS_MAX>>,
+    /// Absent: all actions of the privileges. Present: these alone, at least one of each privilege.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub(super) actions: Option<Set<Action, ACTIONS_MAX>>,
 }
 
 pub(super) const DETAILS_TYPE: &str = "modelward";

@@ -14,11 +14,11 @@ use zeroize::Zeroizing;
 
 use super::claims::{ALG, Act, Claims, DETAILS_TYPE, Details, Header, Methods, Set, Subject};
 use super::{
-    ACTORS_MAX, METHODS_MAX, MODELS_MAX, Profile, SigningKey, TOKEN_BYTES_MAX, TokenBinding, is_for_bearers,
-    ttl,
+    ACTIONS_MAX, ACTORS_MAX, METHODS_MAX, MODELS_MAX, Profile, SigningKey, TOKEN_BYTES_MAX, TokenBinding,
+    is_for_bearers, ttl,
 };
 use crate::authenticated::{Actor, Authenticated, Epochs};
-use crate::rights::{Models, Rights, Strength};
+use crate::rights::{Actions, Models, Rights, Strength};
 use crate::session::after;
 
 /// Mints our tokens, each profile under its own key. Minting has one way in: [`Issuer::exchange`].
@@ -80,6 +80,8 @@ pub enum ExchangeRefusal {
     Binding,
     #[error("one token names at most {MODELS_MAX} models")]
     TooManyModels,
+    #[error("one token names at most {ACTIONS_MAX} actions")]
+    TooManyActions,
     #[error("at most {ACTORS_MAX} may act for another, one for the other")]
     TooManyActors,
     #[error("the life asked for is not positive")]
@@ -196,6 +198,13 @@ impl Issuer {
             Models::Only(models) => Some(Set(models.clone())),
             Models::Any => None,
         };
+        let actions = match &rights.actions {
+            Actions::Only(actions) if actions.len() > ACTIONS_MAX => {
+                return Err(ExchangeRefusal::TooManyActions);
+            }
+            Actions::Only(actions) => Some(Set(actions.clone())),
+            Actions::Any => None,
+        };
         let actors = chain(subject, actor);
         if actors.len() > ACTORS_MAX {
             return Err(ExchangeRefusal::TooManyActors);
@@ -230,6 +239,7 @@ impl Issuer {
                 kind: Cow::Borrowed(DETAILS_TYPE),
                 privileges: Set(rights.privileges.clone()),
                 models,
+                actions,
             }],
             mw_epoch: subject.epoch(),
             cnf: ask.binding,

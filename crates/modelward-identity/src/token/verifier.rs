@@ -242,9 +242,16 @@ impl Verifier {
         if details.kind != DETAILS_TYPE {
             return Err(TokenRefusal::Claims);
         }
-        let rights = Rights {
-            privileges: details.privileges.0,
-            models: details.models.map_or(Models::Any, |models| Models::Only(models.0)),
+        let models = details.models.map_or(Models::Any, |models| Models::Only(models.0));
+        let rights = match details.actions {
+            None => Rights::new(details.privileges.0, models),
+            Some(actions) => {
+                let rights = Rights::of_actions(actions.0, models);
+                if rights.privileges != details.privileges.0 {
+                    return Err(TokenRefusal::Claims);
+                }
+                rights
+            }
         };
         if rights.conflict().is_some() {
             return Err(TokenRefusal::Joined);

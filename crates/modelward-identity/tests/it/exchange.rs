@@ -22,6 +22,40 @@ fn a_token_holds_what_was_asked_what_the_credential_has_and_what_its_holder_has(
 }
 
 #[test]
+fn a_token_can_be_for_single_actions() {
+    let house = House::new();
+    let asked = |actions: &[Action]| Ask {
+        rights: Rights::of_actions(actions.iter().copied(), Models::only([model(1)])),
+        binding: Some(TokenBinding::Key(holder().thumbprint())),
+        ..ask([], [])
+    };
+    let token = house.exchange(&house.dana(), &asked(&[Action::Predict, Action::ReadCard]), noon()).unwrap();
+    let who = house.admit(token.text.expose(), noon()).unwrap();
+    let reached = reach(&who.session().scope);
+    let above: BTreeSet<Action> = reached
+        .iter()
+        .map(|(action, _)| *action)
+        .filter(|action| action.privilege() != Privilege::SelfService)
+        .collect();
+    assert_eq!(above, [Action::Predict, Action::ReadCard].into());
+
+    // What holds for privileges holds for their actions: what joins, what is held, how long it lives.
+    let joined = house.exchange(&house.dana(), &asked(&[Action::Predict, Action::LaunchTraining]), noon());
+    assert!(matches!(joined.unwrap_err(), ExchangeRefusal::Joined(..)));
+    let bound = Rights::new([Privilege::ReadOnly], Models::Any);
+    let asked_both = asked(&[Action::Predict, Action::ReadCard]);
+    let held = house.issuer.exchange(&house.dana(), &asked_both, &bound, &house.epochs, &house.ids, noon());
+    let held = held.unwrap().rights;
+    assert_eq!(held, Rights::of_actions([Action::ReadCard], Models::only([model(1)])));
+    let many = asked(
+        &Action::ALL.into_iter().filter(|action| action.privilege() == Privilege::Govern).collect::<Vec<_>>(),
+    );
+    let many = house.exchange(&house.dana(), &many, noon());
+    let governing = Action::ALL.iter().filter(|action| action.privilege() == Privilege::Govern).count();
+    assert_eq!(many.is_ok(), governing <= 32, "{governing}");
+}
+
+#[test]
 fn nothing_left_is_a_refusal_and_never_a_token_for_any_model() {
     let house = House::new();
     for (asked, bound) in [
@@ -129,7 +163,12 @@ fn rights() -> impl Strategy<Value = Rights> {
         2 => Just(Models::Any),
         5 => proptest::collection::btree_set((1..6_u128).prop_map(model), 0..4).prop_map(Models::Only),
     ];
-    (privileges(), models).prop_map(|(privileges, models)| Rights { privileges, models })
+    let actions = proptest::collection::btree_set(proptest::sample::select(Action::ALL.to_vec()), 0..6);
+    let of_actions = |(actions, models): (BTreeSet<Action>, Models)| Rights::of_actions(actions, models);
+    prop_oneof![
+        3 => (privileges(), models.clone()).prop_map(|(privileges, models)| Rights::new(privileges, models)),
+        1 => (actions, models).prop_map(of_actions),
+    ]
 }
 
 /// Rights that may stand in one token, so that enough cases are minted.
@@ -142,8 +181,18 @@ fn joinable() -> impl Strategy<Value = Rights> {
         vec![Privilege::SelfService, Privilege::Deploy],
         vec![Privilege::Retraining],
     ];
-    (rights(), proptest::sample::select(families.to_vec()))
-        .prop_map(|(rights, family)| Rights::new(family, rights.models))
+    let by_action = proptest::collection::vec(proptest::bool::ANY, Action::ALL.len());
+    (rights(), proptest::sample::select(families.to_vec()), proptest::option::of(by_action)).prop_map(
+        |(rights, family, by_action)| match by_action {
+            None => Rights::new(family, rights.models),
+            Some(chosen) => {
+                let of_family = Action::ALL.into_iter().zip(chosen);
+                let of_family =
+                    of_family.filter(|(action, chosen)| *chosen && family.contains(&action.privilege()));
+                Rights::of_actions(of_family.map(|(action, _)| action), rights.models)
+            }
+        },
+    )
 }
 
 /// Everything a scope lets through, asked of the function the decision uses.

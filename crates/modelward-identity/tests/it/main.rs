@@ -20,6 +20,7 @@ mod kinds;
 mod login;
 mod mutations;
 mod reference;
+mod refresh;
 mod sessions;
 mod softlocks;
 mod support;

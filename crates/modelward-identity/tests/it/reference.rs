@@ -2,10 +2,10 @@
 
 use modelward_decision::vocabulary::Privilege;
 use modelward_identity::token::{
-    ACTORS_MAX, BEARER_TTL_MAX, LEEWAY, MODELS_MAX, PROFILES, PROOF_BYTES_MAX, PROOF_ID_MAX, PROOF_WINDOW,
-    Profile, ProofRefusal, TOKEN_BYTES_MAX, TokenBinding, TokenRefusal, is_for_bearers, ttl,
+    ACTIONS_MAX, ACTORS_MAX, BEARER_TTL_MAX, LEEWAY, MODELS_MAX, PROFILES, PROOF_BYTES_MAX, PROOF_ID_MAX,
+    PROOF_WINDOW, Profile, ProofRefusal, TOKEN_BYTES_MAX, TokenBinding, TokenRefusal, is_for_bearers, ttl,
 };
-use modelward_identity::{Models, Rights, Strength};
+use modelward_identity::{Models, Rights, Strength, refresh};
 
 use crate::support::{House, ask, holder, noon, read};
 
@@ -58,6 +58,11 @@ fn every_figure_is_the_one_in_force() {
     says(&format!("{TOKEN_BYTES_MAX} bytes"));
     says(&format!("at most {MODELS_MAX}"));
     says(&format!("at most {ACTORS_MAX}"));
+    says(&format!("at most {ACTIONS_MAX} single"));
+    says(&format!("| lives | {} h", refresh::LIFE.as_hours()));
+    says(&format!("| asked again within {} s", refresh::RETRY.as_secs()));
+    says(&format!("{} families of one session", refresh::FAMILIES_MAX));
+    says(&format!("{} handles of one family", refresh::HANDLES_MAX));
     says(&format!("at most {PROOF_BYTES_MAX} bytes"));
     says(&format!("within {} s", PROOF_WINDOW.as_secs()));
     says(&format!("1 to {PROOF_ID_MAX} bytes"));

@@ -60,7 +60,11 @@ fn what_was_minted_is_what_is_verified() {
     assert_eq!(who.session().authenticated_at, noon());
     assert_eq!(
         who.session().scope,
-        CredentialScope::Limited { privileges: [Privilege::Inference].into(), models: [model(1)].into() }
+        CredentialScope::Limited {
+            privileges: [Privilege::Inference].into(),
+            models: [model(1)].into(),
+            actions: [].into(),
+        }
     );
 }
 

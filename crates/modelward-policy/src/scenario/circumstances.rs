@@ -246,5 +246,6 @@ fn credential(line: &mut Line<'_>, world: &World) -> Result<CredentialScope, Fin
         models: models
             .map(|name| known(line, &word, name, "model", &world.models).copied())
             .collect::<Result<_, Finding>>()?,
+        actions: BTreeSet::new(),
     })
 }

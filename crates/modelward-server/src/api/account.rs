@@ -15,7 +15,9 @@ use crate::ops::account::{self, SignedIn};
 use crate::ops::{enrol as enrolment, token as exchange};
 use crate::problem::Problem;
 use crate::settings::Settings;
-use crate::wire::{EnrolConfirmRequest, EnrolRequest, LoginRequest, TokenError, TokenRequest};
+use crate::wire::{
+    EnrolConfirmRequest, EnrolRequest, LoginRequest, RevokeTokenRequest, TokenError, TokenRequest,
+};
 
 /// Requests without a credential of their own come from our pages or from no page at all: a program sends neither
 /// `Origin` nor `Sec-Fetch-Site`.
@@ -65,7 +67,17 @@ pub(crate) fn no_cookie(settings: &Settings) -> Result<HeaderValue, Problem> {
 }
 
 pub(super) async fn token(State(plane): State<Plane>, request: Request<Body>) -> Response<Body> {
-    match exchanged(&plane, request).await {
+    in_oauth(given(&plane, request).await)
+}
+
+/// Ends a token or a refresh handle (RFC 7009).
+pub(super) async fn revoke(State(plane): State<Plane>, request: Request<Body>) -> Response<Body> {
+    in_oauth(revoked(&plane, request).await)
+}
+
+/// Refusals of OAuth have a form of their own.
+fn in_oauth(answer: Result<Response<Body>, exchange::Refused>) -> Response<Body> {
+    match answer {
         Ok(response) => response,
         Err(refused) => {
             let status = match refused.error {
@@ -96,11 +108,17 @@ pub(super) fn oauth_refusal(status: StatusCode, error: &str, problem: &Problem) 
     response
 }
 
-async fn exchanged(plane: &Plane, request: Request<Body>) -> Result<Response<Body>, exchange::Refused> {
+async fn given(plane: &Plane, request: Request<Body>) -> Result<Response<Body>, exchange::Refused> {
     let incoming = incoming(plane, request).await?;
     let asked: TokenRequest = incoming.form()?;
-    let allowed = exchange::exchange(plane, &incoming.visit, &incoming.parts, asked).await?;
+    let allowed = exchange::token(plane, &incoming.visit, &incoming.parts, asked).await?;
     Ok(respond(allowed)?)
+}
+
+async fn revoked(plane: &Plane, request: Request<Body>) -> Result<Response<Body>, exchange::Refused> {
+    let incoming = incoming(plane, request).await?;
+    let asked: RevokeTokenRequest = incoming.form()?;
+    Ok(respond_plain(&exchange::revoke(plane, &asked).await?)?)
 }
 
 pub(super) async fn introspect(State(plane): State<Plane>, request: Request<Body>) -> Answer {

@@ -96,6 +96,7 @@ use crate::wire;
         wire::ReplayView,
         wire::RevokeRequest,
         wire::Revoked,
+        wire::RevokeTokenRequest,
         wire::RotateKeyRequest,
         wire::SessionView,
         wire::SessionsEnded,
@@ -112,6 +113,7 @@ use crate::wire;
         wire::TokenError,
         wire::TokenRequest,
         wire::TokenResponse,
+        wire::TokenRevoked,
         wire::TransmitterView,
         wire::TrialRequest,
         wire::VersionView,
@@ -266,7 +268,8 @@ fn responses(route: &Route) -> Value {
         _ if route.answers.starts_with("OpenAPI") => json!({ "application/json": {} }),
         _ => json!({ "application/json": { "schema": schema(route.answers) } }),
     };
-    let error = if route.path == "/api/v1/token" { "TokenError" } else { "ErrorBody" };
+    let is_oauth = matches!(route.path, "/api/v1/token" | "/api/v1/revoke");
+    let error = if is_oauth { "TokenError" } else { "ErrorBody" };
     json!({
         "200": { "description": "Done.", "content": content },
         "default": {

@@ -1,5 +1,8 @@
 //! Token exchange, RFC 8693: a session secret or a token in, a short-lived access token for some of one's rights out.
 
+mod refresh;
+mod revoke;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -10,19 +13,22 @@ use modelward_decision::vocabulary::{Action, ModelId, Name, PrincipalRef, Privil
 use modelward_enforcement::Summary;
 use modelward_identity::token::{
     Ask, Demand, ExchangeRefusal, Held, Inspected, MODELS_MAX, MintedToken, PROOF_ALGORITHMS, Profile,
-    ProofRefusal, TokenBinding, TokenRefusal, needs_nonce,
+    ProofRefusal, Thumbprint, TokenBinding, TokenRefusal, needs_nonce,
 };
-use modelward_identity::{Models, Rights, Strength};
+use modelward_identity::{Actions, Models, Rights, Strength};
 use modelward_seal::canonical::{self, Limits};
 
 use crate::caller::{self, Caller, Visit, proofs};
 use crate::control::{Allowed, ControlPlane};
+use crate::gateways::PeerCertificate;
 use crate::names;
 use crate::ops::federation;
 use crate::problem::{Challenge, Problem};
 use crate::wire::{
     AuthorizationDetail, ErrorCode, IntrospectRequest, Introspection, Secret, TokenRequest, TokenResponse,
 };
+
+pub(crate) use revoke::revoke;
 
 /// The only type of `authorization_details` there is.
 const DETAIL_TYPE: &str = "modelward";
@@ -59,7 +65,26 @@ impl From<Problem> for Refused {
     }
 }
 
-pub(crate) async fn exchange(
+/// The token endpoint.
+pub(crate) async fn token(
+    plane: &Arc<ControlPlane>,
+    visit: &Visit,
+    parts: &Parts,
+    request: TokenRequest,
+) -> Result<Allowed<TokenResponse>, Refused> {
+    let for_handle = request.requested_token_type.as_deref() == Some(TokenRequest::REFRESH_TOKEN);
+    match request.grant_type.as_str() {
+        TokenRequest::GRANT_TYPE if for_handle => refresh::begin(plane, visit, parts, &request).await,
+        TokenRequest::GRANT_TYPE => exchange(plane, visit, parts, request).await,
+        TokenRequest::REFRESH => refresh::refresh(plane, visit, parts, &request).await,
+        _ => Err(Refused::new(
+            "unsupported_grant_type",
+            format!("`grant_type` is {} or {}", TokenRequest::GRANT_TYPE, TokenRequest::REFRESH),
+        )),
+    }
+}
+
+async fn exchange(
     plane: &Arc<ControlPlane>,
     visit: &Visit,
     parts: &Parts,
@@ -68,11 +93,11 @@ pub(crate) async fn exchange(
     let ask = asked(plane, &request)?;
     let held = held(plane, visit, parts, &ask.rights)?;
     let ask = Ask { binding: held.map(Held::binding), ..ask };
-    let (caller, opened) = if request.subject_token_type == TokenRequest::SUBJECT_WORKLOAD {
-        let (caller, opened) = federation::attest(plane, visit, request.subject_token.expose()).await?;
+    let (token, kind) = subject(&request)?;
+    let (caller, opened) = if kind == TokenRequest::SUBJECT_WORKLOAD {
+        let (caller, opened) = federation::attest(plane, visit, token.expose()).await?;
         (caller, Some(opened))
     } else {
-        let (token, kind) = (&request.subject_token, &request.subject_token_type);
         (offered(plane, visit, held, token, kind).await?, None)
     };
     let actor = match (&request.actor_token, &request.actor_token_type) {
@@ -94,38 +119,63 @@ pub(crate) async fn exchange(
             if let Some(opened) = &opened {
                 plane.store.begin_session(&opened.record).await?;
             }
-            let snapshot = plane.snapshot();
-            let now = plane.now();
-            let asked = &ask.rights.privileges;
-            let mut bound = bound(&snapshot, caller.who.principal(), now, asked);
-            let actor = actor.as_ref().map(|actor| &actor.who);
-            if let Some(actor) = actor {
-                bound = bound.intersection(&self::bound(&snapshot, actor.principal(), now, asked));
-            }
-            let minted =
-                plane.issuer.exchange_for(&caller.who, actor, &ask, &bound, &snapshot, &*plane.ids, now);
-            let minted = minted.map_err(|why| refusal(&why))?;
-            Ok(answer(&minted, ask.binding, now))
+            mint(plane, &caller, actor.as_ref(), &ask)
         })
         .await?;
     Ok(minted)
 }
 
+/// A token for the part of what is asked that those who take part hold at this moment.
+fn mint(
+    plane: &ControlPlane,
+    caller: &Caller,
+    actor: Option<&Caller>,
+    ask: &Ask,
+) -> Result<TokenResponse, Problem> {
+    let (snapshot, now) = (plane.snapshot(), plane.now());
+    let asked = &ask.rights.privileges;
+    let mut bound = bound(&snapshot, caller.who.principal(), now, asked);
+    let actor = actor.map(|actor| &actor.who);
+    if let Some(actor) = actor {
+        bound = bound.intersection(&self::bound(&snapshot, actor.principal(), now, asked));
+    }
+    let minted = plane.issuer.exchange_for(&caller.who, actor, ask, &bound, &snapshot, &*plane.ids, now);
+    let minted = minted.map_err(|why| refusal(&why))?;
+    Ok(answer(&minted, ask.binding, now))
+}
+
 fn answer(minted: &MintedToken, binding: Option<TokenBinding>, now: jiff::Timestamp) -> TokenResponse {
-    let privileges: Vec<Privilege> = minted.rights.privileges.iter().copied().collect();
-    let models = match &minted.rights.models {
-        Models::Any => Vec::new(),
-        Models::Only(models) => models.iter().copied().collect(),
-    };
     TokenResponse {
         access_token: Secret::new(minted.text.expose()),
         issued_token_type: TokenRequest::ACCESS_TOKEN.to_owned(),
         token_type: TokenBinding::scheme(binding).to_owned(),
-        expires_in: u64::try_from(minted.expires_at.duration_since(now).as_secs()).unwrap_or(0),
+        expires_in: seconds_until(minted.expires_at, now),
         scope: scope(&minted.rights),
-        privileges,
-        models,
+        privileges: minted.rights.privileges.iter().copied().collect(),
+        models: models(&minted.rights),
+        actions: actions(&minted.rights),
+        refresh_token: None,
     }
+}
+
+/// Single actions by name; none where it is all of the privileges.
+fn actions(rights: &Rights) -> Vec<Action> {
+    match &rights.actions {
+        Actions::Any => Vec::new(),
+        Actions::Only(actions) => actions.iter().copied().collect(),
+    }
+}
+
+/// Models by name; none where it is any.
+fn models(rights: &Rights) -> Vec<ModelId> {
+    match &rights.models {
+        Models::Any => Vec::new(),
+        Models::Only(models) => models.iter().copied().collect(),
+    }
+}
+
+fn seconds_until(end: jiff::Timestamp, now: jiff::Timestamp) -> u64 {
+    u64::try_from(end.duration_since(now).as_secs()).unwrap_or(0)
 }
 
 fn scope(rights: &Rights) -> String {
@@ -133,7 +183,8 @@ fn scope(rights: &Rights) -> String {
     words.join(" ")
 }
 
-/// What whoever asks has shown that they hold: the key of the proof that came with the request, if one did.
+/// What whoever asks has shown that they hold: the key of the proof that came with the request, or else the certificate of
+/// the connection, if there was either.
 fn held(
     plane: &ControlPlane,
     visit: &Visit,
@@ -142,7 +193,8 @@ fn held(
 ) -> Result<Option<Held>, Refused> {
     let proofs = proofs(&parts.headers);
     if proofs.is_empty() {
-        return Ok(None);
+        let certificate = parts.extensions.get::<PeerCertificate>();
+        return Ok(certificate.map(|PeerCertificate(digest)| Held::certificate(Thumbprint::new(*digest))));
     }
     let now = plane.now();
     let url = format!("{}{}", plane.settings.external_url, parts.uri.path());
@@ -185,14 +237,17 @@ pub(crate) fn metadata(plane: &ControlPlane) -> serde_json::Value {
         "issuer": url,
         "token_endpoint": format!("{url}/api/v1/token"),
         "introspection_endpoint": format!("{url}/api/v1/introspect"),
+        "revocation_endpoint": format!("{url}/api/v1/revoke"),
+        "revocation_endpoint_auth_methods_supported": ["none"],
         "jwks_uri": format!("{url}/.well-known/jwks.json"),
         "scopes_supported": scopes,
         "response_types_supported": [],
-        "grant_types_supported": [TokenRequest::GRANT_TYPE],
+        "grant_types_supported": [TokenRequest::GRANT_TYPE, TokenRequest::REFRESH],
         // A program is known by the credential it offers in exchange.
         "token_endpoint_auth_methods_supported": ["none"],
         "authorization_details_types_supported": [DETAIL_TYPE],
         "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
+        "tls_client_certificate_bound_access_tokens": plane.settings.is_https(),
         "protected_resources": [plane.settings.gateway_audience],
     })
 }
@@ -207,10 +262,6 @@ fn inspect(plane: &ControlPlane, token: &str) -> Option<(Inspected, String)> {
 
 fn say(plane: &ControlPlane, token: &Inspected, aud: String) -> Introspection {
     let rights = token.rights();
-    let models = match &rights.models {
-        Models::Any => Vec::new(),
-        Models::Only(models) => models.iter().map(ToString::to_string).collect(),
-    };
     let session = token.session();
     Introspection {
         active: true,
@@ -221,7 +272,8 @@ fn say(plane: &ControlPlane, token: &Inspected, aud: String) -> Introspection {
         exp: Some(token.expires_at().as_second()),
         jti: token.token().map(|id| id.to_string()),
         scope: Some(scope(&rights)),
-        models: Some(models),
+        models: Some(models(&rights).iter().map(ToString::to_string).collect()),
+        actions: actions(&rights),
         acr: Strength::of_level(session.strength).map(|strength| strength.acr().to_owned()),
         auth_time: Some(session.authenticated_at.as_second()),
         cnf: token.binding(),
@@ -241,46 +293,63 @@ fn refusal(refusal: &ExchangeRefusal) -> Problem {
         ExchangeRefusal::Joined(..)
         | ExchangeRefusal::Binding
         | ExchangeRefusal::TooManyModels
+        | ExchangeRefusal::TooManyActions
         | ExchangeRefusal::TooManyActors
         | ExchangeRefusal::Life => Problem::new(ErrorCode::Refused, refusal.to_string()),
         ExchangeRefusal::Unwritable(_) => Problem::internal("writing a token", refusal),
     }
 }
 
+/// What is offered in an exchange.
+fn subject(request: &TokenRequest) -> Result<(&Secret, &str), Refused> {
+    let invalid = |message| Refused::new("invalid_request", message);
+    if request.refresh_token.is_some() {
+        return Err(invalid("`refresh_token` goes with `grant_type=refresh_token`"));
+    }
+    match (&request.subject_token, &request.subject_token_type) {
+        (Some(token), Some(kind)) => Ok((token, kind)),
+        _ => Err(invalid("an exchange takes `subject_token` and `subject_token_type`")),
+    }
+}
+
 fn asked(plane: &ControlPlane, request: &TokenRequest) -> Result<Ask, Refused> {
-    if request.grant_type != TokenRequest::GRANT_TYPE {
-        return Err(Refused::new(
-            "unsupported_grant_type",
-            format!("`grant_type` is {}", TokenRequest::GRANT_TYPE),
-        ));
+    let kinds = [TokenRequest::ACCESS_TOKEN, TokenRequest::REFRESH_TOKEN];
+    if request.requested_token_type.as_deref().is_some_and(|asked| !kinds.contains(&asked)) {
+        let message = format!("`requested_token_type` is {}", kinds.join(" or "));
+        return Err(Refused::new("invalid_request", message));
     }
-    if request.requested_token_type.as_deref().is_some_and(|asked| asked != TokenRequest::ACCESS_TOKEN) {
-        return Err(Refused::new(
-            "invalid_request",
-            format!("`requested_token_type` is {}", TokenRequest::ACCESS_TOKEN),
-        ));
-    }
-    let profile = match request.audience.as_deref() {
-        None => Profile::Access,
-        Some(audience) if audience == plane.settings.gateway_audience => Profile::Access,
-        Some(audience) if audience == plane.settings.external_url => Profile::Control,
-        Some(_) => {
-            return Err(Refused::new(
-                "invalid_target",
-                "`audience` is the address of the gateway or of this API",
-            ));
-        }
-    };
-    let rights = match &request.authorization_details {
-        None => rights_of_scope(plane, request)?,
-        Some(_) if request.scope.is_some() || request.models.is_some() => {
-            let message = "`authorization_details` stands in the place of `scope` and `models`";
-            return Err(Refused::new("invalid_request", message));
-        }
-        Some(details) => rights_of_details(plane, details)?,
+    let profile = profile(plane, request)?.unwrap_or(Profile::Access);
+    let rights = match rights(plane, request)? {
+        Some(rights) => rights,
+        None => Rights::new([Privilege::Inference], Models::Any),
     };
     let client = Name::new("api").map_err(|error| Problem::internal("naming a client", &error))?;
     Ok(Ask { profile, rights, client, ttl: None, binding: None })
+}
+
+/// The plane that is asked for, where one is.
+fn profile(plane: &ControlPlane, request: &TokenRequest) -> Result<Option<Profile>, Refused> {
+    match request.audience.as_deref() {
+        None => Ok(None),
+        Some(audience) if audience == plane.settings.gateway_audience => Ok(Some(Profile::Access)),
+        Some(audience) if audience == plane.settings.external_url => Ok(Some(Profile::Control)),
+        Some(_) => {
+            Err(Refused::new("invalid_target", "`audience` is the address of the gateway or of this API"))
+        }
+    }
+}
+
+/// The rights that are asked for, where any are named.
+fn rights(plane: &ControlPlane, request: &TokenRequest) -> Result<Option<Rights>, Refused> {
+    match &request.authorization_details {
+        None if request.scope.is_none() && request.models.is_none() => Ok(None),
+        None => rights_of_scope(plane, request).map(Some),
+        Some(_) if request.scope.is_some() || request.models.is_some() => {
+            let message = "`authorization_details` stands in the place of `scope` and `models`";
+            Err(Refused::new("invalid_request", message))
+        }
+        Some(details) => rights_of_details(plane, details).map(Some),
+    }
 }
 
 fn rights_of_scope(plane: &ControlPlane, request: &TokenRequest) -> Result<Rights, Refused> {
@@ -308,7 +377,11 @@ fn rights_of_details(plane: &ControlPlane, details: &str) -> Result<Rights, Refu
     }
     let models = detail.models.as_ref().map(|models| models.iter().map(String::as_str));
     let models = models.map_or(Models::Any, |models| models_named(plane, models));
-    Ok(Rights::new(detail.privileges, models))
+    match (detail.privileges, detail.actions) {
+        (Some(privileges), None) => Ok(Rights::new(privileges, models)),
+        (None, Some(actions)) => Ok(Rights::of_actions(actions, models)),
+        _ => Err(wrong("name `privileges` or single `actions`, one of them".to_owned())),
+    }
 }
 
 /// An unknown model is left out, so that the answer does not tell which exist.

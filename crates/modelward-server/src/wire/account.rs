@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use modelward_decision::vocabulary::{ModelId, Name, PersonId, Privilege, SessionId};
+use modelward_decision::vocabulary::{Action, ModelId, Name, PersonId, Privilege, SessionId};
 use modelward_identity::token::TokenBinding;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -166,27 +166,37 @@ pub struct LoggedOut {
 /// RFC 8693 section 2.1, as `application/x-www-form-urlencoded`. The subject token is a session secret, an access token, or
 /// a token by which a workload proves itself: of a Kubernetes service account, a SPIFFE trust domain, a CI system.
 ///
-/// With a `DPoP` header, the token is bound to the key of its proof; above `inference` it has to be.
+/// With a `DPoP` header, the token is bound to the key of its proof; without one but over a connection with a client
+/// certificate, to that (RFC 8705). Above `inference` it has to be bound.
+///
+/// With `grant_type=refresh_token` (RFC 6749 section 6) a refresh handle stands in the place of the subject token. It comes
+/// out of an exchange that asks for one, and each use answers with the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
-    /// `urn:ietf:params:oauth:grant-type:token-exchange`
+    /// `urn:ietf:params:oauth:grant-type:token-exchange` or `refresh_token`
     pub grant_type: String,
-    pub subject_token: Secret,
+    /// Of an exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_token: Option<Secret>,
     /// `urn:modelward:params:oauth:token-type:session` or `urn:ietf:params:oauth:token-type:access_token`, or
     /// `urn:ietf:params:oauth:token-type:jwt` for a workload. A bound token is taken from whoever proves the key it is
     /// bound to.
-    pub subject_token_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_token_type: Option<String>,
+    /// The refresh handle, with `grant_type=refresh_token`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<Secret>,
     /// Somebody who is to act for the subject: their own session secret or access token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor_token: Option<Secret>,
     /// As `subject_token_type`; there if and only if `actor_token` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor_token_type: Option<String>,
-    /// `urn:ietf:params:oauth:token-type:access_token`, the default.
+    /// `urn:ietf:params:oauth:token-type:access_token`, the default, or `urn:ietf:params:oauth:token-type:refresh_token`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_token_type: Option<String>,
-    /// Privileges, separated by spaces; `inference` when absent.
+    /// Privileges, separated by spaces; when absent `inference`, or all that a refresh handle is good for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "read-only inference")]
     pub scope: Option<String>,
@@ -210,8 +220,14 @@ pub struct AuthorizationDetail {
     /// `modelward`
     #[serde(rename = "type")]
     pub kind: String,
-    #[schema(value_type = Vec<String>)]
-    pub privileges: Vec<Privilege>,
+    /// Privileges, whole. There if and only if `actions` is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub privileges: Option<Vec<Privilege>>,
+    /// Single actions, such as `predict`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub actions: Option<Vec<Action>>,
     /// Model names; every model one has rights on when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<String>>,
@@ -249,6 +265,10 @@ pub struct Introspection {
     /// Models it is good for; empty means every model its holder has rights on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<String>>,
+    /// Single actions it is good for; absent means all of its privileges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub actions: Vec<Action>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -268,14 +288,18 @@ impl TokenRequest {
     /// RFC 8693 section 3.
     pub const SUBJECT_WORKLOAD: &'static str = "urn:ietf:params:oauth:token-type:jwt";
     pub const ACCESS_TOKEN: &'static str = "urn:ietf:params:oauth:token-type:access_token";
+    pub const REFRESH_TOKEN: &'static str = "urn:ietf:params:oauth:token-type:refresh_token";
+    /// The other `grant_type`.
+    pub const REFRESH: &'static str = "refresh_token";
 }
 
 /// RFC 8693 section 2.2.1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenResponse {
+    /// The token, or the refresh handle if one was asked for.
     pub access_token: Secret,
     pub issued_token_type: String,
-    /// `DPoP` for a token bound to a key, `Bearer` otherwise.
+    /// `DPoP` for a token bound to a key, `Bearer` for others, `N_A` for a refresh handle.
     pub token_type: String,
     /// Seconds.
     pub expires_in: u64,
@@ -286,7 +310,29 @@ pub struct TokenResponse {
     /// The models it is good for; empty means every model one has rights on.
     #[schema(value_type = Vec<String>)]
     pub models: Vec<ModelId>,
+    /// Single actions it is good for; absent means all of its privileges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub actions: Vec<Action>,
+    /// The next refresh handle, in the place of the one that was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<Secret>,
 }
+
+/// RFC 7009 section 2.1, as `application/x-www-form-urlencoded`. Whoever has a token may end it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeTokenRequest {
+    /// An access token, or a refresh handle: then everything that follows from it ends.
+    pub token: Secret,
+    /// `access_token` or `refresh_token`. What the token is can be seen without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type_hint: Option<String>,
+}
+
+/// RFC 7009 section 2.2: nothing is said, also of a token that never was.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct TokenRevoked {}
 
 /// An administrator invites a person: the answer holds the code, once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -212,6 +212,10 @@ impl House {
         self.clock.now()
     }
 
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.folder.path().join("modelward.db")
+    }
+
     /// Foreseeable randomness that nothing else here uses.
     pub(crate) fn ids(&self) -> impl Ids + use<> {
         static CALLS: AtomicU64 = AtomicU64::new(0);

@@ -19,5 +19,6 @@ mod fixtures;
 mod house;
 mod policy;
 mod projects;
+mod refreshing;
 mod step_up;
 mod tokens;

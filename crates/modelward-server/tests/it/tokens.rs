@@ -8,25 +8,25 @@ use serde_json::{Value, json};
 
 use crate::house::{Answer, House, ORIGIN, Session};
 
-const SESSION: &str = "urn:modelward:params:oauth:token-type:session";
-const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
+pub(crate) const SESSION: &str = "urn:modelward:params:oauth:token-type:session";
+pub(crate) const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
 
-fn key(byte: u8) -> ProofKey {
+pub(crate) fn key(byte: u8) -> ProofKey {
     ProofKey::from_seed(zeroize::Zeroizing::new([byte; 32])).unwrap()
 }
 
-fn proof(house: &House, key: &ProofKey, path: &str, nonce: Option<&str>) -> String {
+pub(crate) fn proof(house: &House, key: &ProofKey, path: &str, nonce: Option<&str>) -> String {
     let url = format!("{ORIGIN}{path}");
     key.prove("POST", &url, None, nonce, &house.ids(), house.now()).unwrap()
 }
 
-async fn token(house: &House, fields: &[(&str, &str)], proof: Option<&str>) -> Answer {
+pub(crate) async fn token(house: &House, fields: &[(&str, &str)], proof: Option<&str>) -> Answer {
     let mut form = vec![("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange")];
     form.extend(fields);
     post(house, "/api/v1/token", &form, proof, None).await
 }
 
-async fn post(
+pub(crate) async fn post(
     house: &House,
     path: &str,
     form: &[(&str, &str)],
@@ -47,18 +47,18 @@ async fn post(
 
 async fn grants(house: &House, by: &Session, to: &str, privileges: &[&str]) {
     for privilege in privileges {
-        let until = house.now() + jiff::SignedDuration::from_hours(2);
+        let until = house.now() + jiff::SignedDuration::from_hours(9);
         let body = json!({ "grantee": to, "privilege": privilege, "scope": "fraud", "not_after": until });
         house.post("/api/v1/grants", by, body).await.ok();
     }
 }
 
-fn error(answer: &Answer) -> String {
+pub(crate) fn error(answer: &Answer) -> String {
     answer.json()["error"].as_str().unwrap_or_default().to_owned()
 }
 
 /// A house where femi may read and predict on `fraud`.
-async fn furnished() -> (House, Session, Session) {
+pub(crate) async fn furnished() -> (House, Session, Session) {
     let house = House::new().await;
     let dana = house.first().await;
     house.furnish(&dana).await;
@@ -183,6 +183,13 @@ async fn details_are_read_whole_or_not_at_all() {
         (Some("inference"), Some(1))
     );
     assert_eq!(error(&asked(good, &[("scope", "inference")]).await), "invalid_request");
+    let single = r#"[{"type":"modelward","actions":["predict","readCard"],"models":["fraud"]}]"#;
+    let answer = asked(single, &[]).await.ok();
+    assert_eq!(answer["actions"], json!(["readCard", "predict"]));
+    assert_eq!(answer["scope"], "read-only inference");
+    let text = answer["access_token"].as_str().unwrap();
+    let told = post(&house, "/api/v1/introspect", &[("token", text)], None, Some(&femi.secret)).await.ok();
+    assert_eq!(told["actions"], answer["actions"]);
     for wrong in [
         "",
         "{}",
@@ -191,7 +198,8 @@ async fn details_are_read_whole_or_not_at_all() {
         r#"[{"type":"payment","privileges":["inference"]}]"#,
         r#"[{"type":"modelward"}]"#,
         r#"[{"type":"modelward","privileges":["root"]}]"#,
-        r#"[{"type":"modelward","privileges":["inference"],"actions":["x"]}]"#,
+        r#"[{"type":"modelward","actions":["x"]}]"#,
+        r#"[{"type":"modelward","privileges":["inference"],"actions":["predict"]}]"#,
         r#"[{"type":"modelward","privileges":["inference"],"privileges":["deploy"]}]"#,
         r#"[{"type":"modelward","privileges":["inference"]},{"type":"modelward","privileges":["read-only"]}]"#,
     ] {
@@ -298,7 +306,49 @@ async fn the_control_api_says_how_to_get_a_token() {
     assert_eq!(metadata["issuer"], ORIGIN);
     assert_eq!(metadata["token_endpoint"], format!("{ORIGIN}/api/v1/token"));
     assert_eq!(metadata["dpop_signing_alg_values_supported"], json!(["EdDSA", "ES256"]));
+    assert_eq!(metadata["revocation_endpoint"], format!("{ORIGIN}/api/v1/revoke"));
+    assert_eq!(metadata["grant_types_supported"][1], "refresh_token");
     let keys = house.send(request("/.well-known/jwks.json")).await.ok();
     assert_eq!(keys["keys"][0]["alg"], "EdDSA");
     assert!(keys["keys"][0].get("d").is_none());
+}
+
+/// A request over a connection whose client showed this certificate in the handshake.
+fn certified(request: http::request::Builder, certificate: &[u8], body: String) -> Request<Body> {
+    let mut request = request.body(Body::from(body)).unwrap();
+    let shown = modelward_server::gateways::PeerCertificate(modelward_seal::Digest::of(certificate));
+    request.extensions_mut().insert(shown);
+    request
+}
+
+#[tokio::test]
+async fn a_token_is_bound_to_the_certificate_it_was_asked_for_with() {
+    let (house, dana, _) = furnished().await;
+    let exchange = |scope: &str, certificate: &[u8]| {
+        let body = format!(
+            "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token={}\
+             &subject_token_type={SESSION}&audience={ORIGIN}&scope={scope}",
+            dana.secret
+        );
+        let request =
+            Request::post("/api/v1/token").header("content-type", "application/x-www-form-urlencoded");
+        certified(request, certificate, body)
+    };
+    let answer = house.send(exchange("govern", b"mine")).await.ok();
+    assert_eq!(answer["token_type"], "Bearer", "RFC 8705 has no scheme of its own");
+    let text = answer["access_token"].as_str().unwrap();
+    let call = async |certificate: Option<&[u8]>| {
+        let request = Request::get("/api/v1/groups").header("authorization", format!("Bearer {text}"));
+        match certificate {
+            Some(certificate) => house.send(certified(request, certificate, String::new())).await.status,
+            None => house.send(request.body(Body::empty()).unwrap()).await.status,
+        }
+    };
+    assert_eq!(call(Some(b"mine")).await, 200);
+    assert_eq!(call(Some(b"of a thief")).await, 401);
+    assert_eq!(call(None).await, 401);
+    let told = post(&house, "/api/v1/introspect", &[("token", text)], None, Some(&dana.secret)).await.ok();
+    let thumbprint =
+        modelward_identity::token::Thumbprint::new(modelward_seal::Digest::of(b"mine")).to_string();
+    assert_eq!(told["cnf"]["x5t#S256"], thumbprint);
 }

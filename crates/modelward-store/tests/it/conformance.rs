@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use modelward_decision::inventory::Model;
 use modelward_decision::vocabulary::{
-    Binding, Classification, CredentialScope, GranteeRef, Name, PersonId, PrincipalRef, Privilege, ScopeRef,
-    SessionId,
+    Action, Binding, Classification, CredentialScope, GranteeRef, Name, PersonId, PrincipalRef, Privilege,
+    ScopeRef, SessionId,
 };
 use modelward_decision::{Change, EpochScope, Reach, Removed};
 use modelward_governance::Bootstrap;
@@ -15,8 +15,10 @@ use modelward_governance::policy::PolicyState;
 use modelward_identity::federation::{Identity, Link, Standing};
 use modelward_identity::password::PasswordHash;
 use modelward_identity::recovery::RecoveryCodes;
+use modelward_identity::refresh::{FAMILIES_MAX, Family, Use};
 use modelward_identity::session::{Origin, SessionRecord};
 use modelward_identity::softlock::{LockKey, Softlock};
+use modelward_identity::token::{Profile, Thumbprint, TokenBinding};
 use modelward_identity::{EpochMark, Strength};
 use modelward_seal::Digest;
 use modelward_store::bundles::{BundleHead, BundleRow};
@@ -100,6 +102,8 @@ promises![
     a_gateway_is_let_in_once_and_known_by_its_certificate,
     a_session_ends_for_good,
     sessions_of_an_issuer_are_found_by_it,
+    a_refresh_handle_is_used_once,
+    of_many_refresh_families_the_oldest_end,
     an_identity_is_one_person_once_the_ledger_knows,
     an_issuer_is_distrusted_at_once_and_trusted_later,
     what_counts_once_counts_once,
@@ -817,7 +821,6 @@ async fn an_enrolment_code_counts_once(place: &Place) {
 async fn a_gateway_is_let_in_once_and_known_by_its_certificate(place: &Place) {
     let store = furnished(place).await;
     let edge: Name = "edge".parse().unwrap();
-    let digest = |kind: u8| Digest::of(&[kind]);
     let invitation = |kind: u8| GatewayInvitation {
         id: format!("gw-{kind}"),
         name: edge.clone(),
@@ -916,7 +919,7 @@ fn identity(subject: &str) -> Identity {
 async fn sessions_of_an_issuer_are_found_by_it(place: &Place) {
     let store = furnished(place).await;
     let of = |number, subject: &str, sid: Option<&str>| SessionRecord {
-        scope: CredentialScope::Limited { privileges: [Privilege::ReadOnly].into(), models: BTreeSet::new() },
+        scope: CredentialScope::of_privileges([Privilege::ReadOnly]),
         until: Some(after(600)),
         origin: Some(Origin { identity: identity(subject), sid: sid.map(str::to_owned) }),
         ..session(number, 2)
@@ -938,6 +941,85 @@ async fn sessions_of_an_issuer_are_found_by_it(place: &Place) {
     assert_eq!(found(Some("dana"), None).await, [id(2)]);
     assert_eq!(store.sessions_from("https://other.example.org", None, None, 10).await.unwrap(), []);
     assert_eq!(store.forget_sessions(after(601)).await.unwrap(), 3, "over with their proof");
+}
+
+fn digest(kind: u8) -> Digest {
+    Digest::of(&[kind])
+}
+
+fn family(number: u128, session: u128, begun: i64) -> Family {
+    Family {
+        id: id(number),
+        session: id(session),
+        principal: PrincipalRef::Person(id(2)),
+        profile: Profile::Access,
+        scope: CredentialScope::Limited {
+            privileges: [Privilege::Inference].into(),
+            models: [id(3)].into(),
+            actions: [Action::Predict].into(),
+        },
+        client: name("api"),
+        holder: TokenBinding::Key(Thumbprint::new(digest(7))),
+        created_at: after(begun),
+        ends_at: after(begun + 600),
+    }
+}
+
+fn used(at: i64, salt: u8) -> Use {
+    Use { at: after(at), salt: digest(salt) }
+}
+
+async fn a_refresh_handle_is_used_once(place: &Place) {
+    let store = furnished(place).await;
+    let one = family(1, 1, 0);
+    store.begin_refresh(&one, &digest(1)).await.unwrap();
+    let found = store.refresh_handle(&digest(1)).await.unwrap().unwrap();
+    assert_eq!((&found.family, found.ended_at, found.handle.used), (&one, None, None));
+    assert_eq!(store.refresh_handle(&digest(9)).await.unwrap(), None);
+
+    // Of two at once, one is first, and the other finds what that one wrote.
+    let again = place.open().await;
+    let (mine, other) = (used(5, 101), used(6, 102));
+    let (next, beside) = (digest(2), digest(3));
+    let former = digest(1);
+    let (first, second) = tokio::join!(
+        store.use_refresh(one.id, &former, &mine, &next),
+        again.use_refresh(one.id, &former, &other, &beside)
+    );
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert!(first != second, "{first} {second}");
+    let (winner, follower, loser) = if first { (mine, next, beside) } else { (other, beside, next) };
+    let found = again.refresh_handle(&digest(1)).await.unwrap().unwrap();
+    assert_eq!(found.handle.used, Some(winner));
+    assert!(store.refresh_handle(&follower).await.unwrap().is_some());
+    assert_eq!(store.refresh_handle(&loser).await.unwrap(), None);
+
+    let stranger = family(2, 1, 1);
+    store.begin_refresh(&stranger, &digest(20)).await.unwrap();
+    assert!(!store.use_refresh(stranger.id, &follower, &used(9, 103), &digest(4)).await.unwrap());
+    assert!(store.end_refresh(one.id, after(10)).await.unwrap());
+    assert!(!store.end_refresh(one.id, after(11)).await.unwrap());
+    assert!(!store.use_refresh(one.id, &follower, &used(12, 104), &digest(4)).await.unwrap());
+    assert_eq!(store.refresh_handle(&digest(4)).await.unwrap(), None, "both or neither");
+    let found = place.open().await.refresh_handle(&follower).await.unwrap().unwrap();
+    assert_eq!((found.ended_at, found.handle.used), (Some(after(10)), None));
+    assert_eq!(store.forget_refresh(after(601)).await.unwrap(), 1);
+    assert_eq!(store.refresh_handle(&follower).await.unwrap(), None);
+    assert!(store.refresh_handle(&digest(20)).await.unwrap().is_some());
+}
+
+async fn of_many_refresh_families_the_oldest_end(place: &Place) {
+    let store = furnished(place).await;
+    let most = u128::from(FAMILIES_MAX);
+    for number in 0..most + 2 {
+        let family = family(number + 1, 1, i64::try_from(number).unwrap());
+        let first = Digest::of(&number.to_be_bytes());
+        store.begin_refresh(&family, &first).await.unwrap();
+    }
+    store.begin_refresh(&family(900, 2, 0), &digest(1)).await.unwrap();
+    let live = store.refresh_families_of(id(1)).await.unwrap();
+    assert_eq!(live, (3..=most + 2).map(id).collect::<Vec<_>>());
+    assert_eq!(store.refresh_families_of(id(2)).await.unwrap(), [id(900)]);
 }
 
 async fn an_identity_is_one_person_once_the_ledger_knows(place: &Place) {

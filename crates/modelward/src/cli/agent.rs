@@ -9,9 +9,10 @@ use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Context;
+use super::again::AtTerminal;
 use super::api::{Server, wait};
-use crate::agent::{Agent, Door, Listening, RunSecret, Tokens};
-use crate::client::{Client, wire};
+use crate::agent::{Agent, Door, Listening, RunSecret, SignedIn, Tokens};
+use crate::client::{Client, SignIn, wire};
 use crate::clock::SystemIds;
 use crate::config::HttpUrl;
 use crate::exit::{Exit, Failure, Outcome};
@@ -45,6 +46,15 @@ pub(super) struct Ahead {
     server: Server,
 }
 
+/// Whom an agent asks to sign in again, when a request needs that.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asks {
+    /// Whoever started it.
+    AtTerminal,
+    /// The terminal belongs to another program.
+    Nobody,
+}
+
 /// An agent on loopback, and what programs need to know of it.
 #[derive(Debug)]
 pub(super) struct Ready {
@@ -57,7 +67,7 @@ pub(super) struct Ready {
 pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     wait(async {
         let ready = match &args.socket {
-            None => args.ahead.on_loopback(context, args.port).await?,
+            None => args.ahead.on_loopback(context, args.port, Asks::AtTerminal).await?,
             Some(path) => args.ahead.on_socket(context, path).await?,
         };
         let terminal = &context.terminal;
@@ -76,17 +86,23 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
-            () = ready.agent.serve(ready.listening) => {}
+            () = ready.agent.clone().serve(ready.listening) => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+        ready.agent.end().await;
         Ok(Exit::Ok)
     })
 }
 
 impl Ahead {
     /// An agent that asks for a secret.
-    pub(super) async fn on_loopback(&self, context: &Context, port: u16) -> Result<Ready, Failure> {
+    pub(super) async fn on_loopback(
+        &self,
+        context: &Context,
+        port: u16,
+        asks: Asks,
+    ) -> Result<Ready, Failure> {
         let (listening, address) = Listening::loopback(port).await?;
         let secret = RunSecret::random(&SystemIds);
         let door = Door::Secret { digest: secret.digest(), address };
@@ -94,7 +110,7 @@ impl Ahead {
             ("MODELWARD_AGENT_URL", format!("http://{address}")),
             ("MODELWARD_AGENT_KEY", secret.expose().to_owned()),
         ];
-        let (agent, endpoint) = self.agent(context, door).await?;
+        let (agent, endpoint) = self.agent(context, door, asks).await?;
         if let Some(endpoint) = endpoint {
             variables.push(("OPENAI_BASE_URL", format!("http://{address}/{endpoint}/v1")));
             variables.push(("OPENAI_API_KEY", secret.expose().to_owned()));
@@ -112,7 +128,7 @@ impl Ahead {
                 None => failure.hint("put the socket into a folder that is yours alone"),
             }
         })?;
-        let (agent, _) = self.agent(context, Door::Socket).await?;
+        let (agent, _) = self.agent(context, Door::Socket, Asks::AtTerminal).await?;
         let listening = Listening::socket(path.to_owned())?;
         Ok(Ready {
             agent,
@@ -121,10 +137,14 @@ impl Ahead {
         })
     }
 
-    async fn agent(&self, context: &Context, door: Door) -> Result<(Agent, Option<String>), Failure> {
+    async fn agent(
+        &self,
+        context: &Context,
+        door: Door,
+        asks: Asks,
+    ) -> Result<(Agent, Option<String>), Failure> {
         let target = self.server.target(context)?;
-        let session = target.session()?;
-        let control = Client::new(target.url, target.ca.clone(), Some(session.clone()))?;
+        let control = Client::new(target.url.clone(), target.ca.clone(), Some(target.session()?))?;
         let gateway = match &self.gateway {
             Some(gateway) => gateway.clone(),
             None => gateway_of(&control).await?,
@@ -134,8 +154,16 @@ impl Ahead {
             None => openai_endpoint(&control).await?,
         };
         let key = ProofKey::generate(&SystemIds).map_err(|error| Failure::of(Exit::Failure, &error))?;
-        let wire = wire(&gateway, target.ca)?;
-        Ok((Agent::new(door, Tokens::new(control, session, key), wire, gateway), endpoint))
+        let wire = wire(&gateway, target.ca.clone())?;
+        let sign_in = match asks {
+            Asks::AtTerminal => AtTerminal::of(&target).map(|ask| Box::new(ask) as Box<dyn SignIn>),
+            Asks::Nobody => None,
+        };
+        let name = target.name()?;
+        let sign_in = SignedIn::new(target.credentials_file, target.url.to_string(), name, sign_in);
+        // The proof of who asks stands in the forms; beside it, no credential.
+        let control = Client::new(target.url, target.ca, None)?;
+        Ok((Agent::new(door, Tokens::new(control, sign_in, key), wire, gateway), endpoint))
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Context;
-use super::agent::{Ahead, Ready};
+use super::agent::{Ahead, Asks, Ready};
 use super::api::wait;
 use crate::exit::{Exit, Failure, Outcome};
 
@@ -25,7 +25,7 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     wait(async {
-        let Ready { agent, listening, variables } = args.ahead.on_loopback(context, 0).await?;
+        let Ready { agent, listening, variables } = args.ahead.on_loopback(context, 0, Asks::Nobody).await?;
         let [program, arguments @ ..] = args.command.as_slice() else {
             return Err(Failure::new(Exit::Usage, "there is no command to run"));
         };
@@ -36,9 +36,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
                 |error| Failure::new(Exit::Usage, format!("failed to run `{}`: {error}", program.display())),
             )?;
         let ended = tokio::select! {
-            () = agent.serve(listening) => return Err(Failure::new(Exit::Failure, "the agent ended")),
+            () = agent.clone().serve(listening) => return Err(Failure::new(Exit::Failure, "the agent ended")),
             ended = child.wait() => ended?,
         };
+        agent.end().await;
         let code = ended.code().and_then(|code| u8::try_from(code).ok());
         Ok(code.map_or(Exit::Failure, Exit::Ran))
     })

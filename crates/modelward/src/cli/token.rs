@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use modelward_decision::vocabulary::Privilege;
-use modelward_server::wire::{Secret, TokenRequest, TokenResponse};
+use modelward_decision::vocabulary::{Action, Privilege};
+use modelward_server::wire::{AuthorizationDetail, Secret, TokenRequest, TokenResponse};
 
 use super::Context;
 use super::api::{Server, wait};
@@ -20,6 +20,9 @@ pub(super) struct Args {
     /// A privilege the token carries; can be given several times
     #[arg(long = "privilege", value_name = "NAME", default_value = "inference")]
     privileges: Vec<Privilege>,
+    /// A single action the token is good for, in the place of privileges; can be given several times
+    #[arg(long = "action", value_name = "NAME", conflicts_with = "privileges")]
+    actions: Vec<Action>,
     /// A model the token is good for; every model one has rights on when absent
     #[arg(long = "model", value_name = "NAME")]
     models: Vec<String>,
@@ -45,13 +48,17 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     let scope: Vec<&str> = args.privileges.iter().map(|privilege| privilege.as_str()).collect();
     let scope = scope.join(" ");
     let models = args.models.join(" ");
+    let details = details(args)?;
     let mut form = vec![
         ("grant_type", TokenRequest::GRANT_TYPE),
         ("subject_token", subject.expose()),
         ("subject_token_type", kind),
-        ("scope", scope.as_str()),
     ];
-    if !models.is_empty() {
+    match &details {
+        Some(details) => form.push(("authorization_details", details)),
+        None => form.push(("scope", &scope)),
+    }
+    if !models.is_empty() && details.is_none() {
         form.push(("models", &models));
     }
     if let Some(audience) = &args.audience {
@@ -66,6 +73,20 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     terminal.line(answer.access_token.expose())?;
     terminal.note(&format!("good for {} s, for: {}", answer.expires_in, answer.scope));
     Ok(Exit::Ok)
+}
+
+/// What a token for single actions is asked for with (RFC 9396).
+fn details(args: &Args) -> Result<Option<String>, Failure> {
+    if args.actions.is_empty() {
+        return Ok(None);
+    }
+    let detail = AuthorizationDetail {
+        kind: "modelward".to_owned(),
+        privileges: None,
+        actions: Some(args.actions.clone()),
+        models: (!args.models.is_empty()).then(|| args.models.clone()),
+    };
+    serde_json::to_string(&[detail]).map(Some).map_err(|error| Failure::of(Exit::Failure, &error))
 }
 
 /// Longer ones are refused by the server anyway.

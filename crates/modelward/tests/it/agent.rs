@@ -105,3 +105,33 @@ fn a_command_is_told_where_its_agent_is_and_ends_it() {
     assert_eq!(ward.ines(&["exec", "--", "no-such-command-here"]).code, 2);
     assert_eq!(ward.ines(&["exec"]).code, 2);
 }
+
+#[test]
+fn an_agent_goes_on_over_a_crash_and_ends_with_the_sign_out() {
+    let ward = Ward::new();
+    let serving = ward.start();
+    ward.dana(&["grant", "group:clinicians", "read-only", "project:pathology", "--for", "8h"]);
+    let agent = ward.agent(&[]);
+    let host = agent.variable("MODELWARD_AGENT_URL").replace("http://", "");
+    let key = agent.variable("MODELWARD_AGENT_KEY");
+    let ask = |text: &str| talk(TcpStream::connect(&host).unwrap(), text);
+    let predict = request(&host, Some(&key), "");
+    let describe = format!(
+        "GET /diagnosis/v2/models/breast-cancer HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key}\r\n\
+         connection: close\r\n\r\n"
+    );
+    assert!(ask(&predict).starts_with("HTTP/1.1 200 "));
+    serving.signal("-KILL");
+    drop(serving);
+    let _serving = ward.start();
+    // Another privilege needs another token: taken with the handle from before the crash.
+    let answer = ask(&describe);
+    assert!(answer.starts_with("HTTP/1.1 200 ") || answer.starts_with("HTTP/1.1 502 "), "{answer}");
+    assert!(!answer.contains("agent_error"), "{answer}");
+
+    let out = ward.ines(&["logout"]);
+    assert_eq!(out.code, 0, "{}", out.stderr);
+    let refused = ask(&predict);
+    assert!(refused.starts_with("HTTP/1.1 401 "), "{refused}");
+    assert!(refused.contains("modelward login ines"), "{refused}");
+}

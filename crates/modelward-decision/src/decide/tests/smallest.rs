@@ -87,8 +87,7 @@ fn richer(rng: &mut Rng, bundle: &Arc<Bundle>) -> (Snapshot, Request) {
     let session = Arc::make_mut(&mut facts.session);
     session.authenticated_at = now() - SignedDuration::from_mins(minutes);
     if rng.chance(10) {
-        session.scope =
-            CredentialScope::Limited { privileges: [Privilege::ReadOnly].into(), models: [].into() };
+        session.scope = CredentialScope::of_privileges([Privilege::ReadOnly]);
     }
     facts.device.managed = rng.chance(50);
     facts.device.compliant = facts.device.managed;

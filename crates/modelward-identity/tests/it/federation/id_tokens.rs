@@ -51,7 +51,7 @@ fn a_good_one_becomes_a_session_that_reaches_what_its_issuer_is_trusted_with() {
     let origin = record.origin.as_ref().unwrap();
     assert_eq!((origin.identity.subject.as_str(), origin.sid.as_deref()), ("248289761001", Some("s-1")));
     let who = record.authenticate(&opened.token, &house.epochs, noon()).unwrap();
-    let CredentialScope::Limited { privileges, models } = &who.session().scope else {
+    let CredentialScope::Limited { privileges, models, .. } = &who.session().scope else {
         panic!("a session of elsewhere is never full")
     };
     assert_eq!(privileges.iter().copied().collect::<Vec<_>>(), [Privilege::ReadOnly, Privilege::Inference]);
