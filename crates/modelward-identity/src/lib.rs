@@ -23,6 +23,7 @@ pub mod federation;
 pub mod join;
 pub mod login;
 pub mod password;
+pub mod provision;
 pub mod recovery;
 pub mod refresh;
 mod rights;

@@ -169,5 +169,6 @@ fn recorded(change: &StateChange) -> Vec<Recorded> {
         StateChange::Issuer(standing) => vec![Recorded::Issuer(standing.clone())],
         StateChange::Raise(raised) => vec![Recorded::Raise(raised.clone())],
         StateChange::Lift(what) => vec![Recorded::Lift(what.clone())],
+        StateChange::Scim(write) => vec![write.record()],
     }
 }

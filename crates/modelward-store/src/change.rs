@@ -12,6 +12,7 @@ use modelward_seal::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::credential::CredentialChange;
+use crate::scim::{self, ResourceKind};
 
 /// One change of state, before it is known what of it narrows and what widens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,9 @@ pub enum StateChange {
     Raise(Box<Raised>),
     /// The signal no longer does.
     Lift(Box<SignalKey>),
+    /// What a provisioning client says of somebody. It is kept with the change that follows from it, and is in force
+    /// nowhere.
+    Scim(Box<scim::Write>),
 }
 
 /// A change as the outbox keeps it: everything the ledger entry needs, and no secret.
@@ -69,6 +73,15 @@ pub enum Recorded {
     Issuer(Box<Standing>),
     Raise(Box<Raised>),
     Lift(Box<SignalKey>),
+    /// Of whom a provisioning client said something, and nothing of what it said.
+    Scim {
+        client: String,
+        kind: ResourceKind,
+        id: String,
+        withdrawn: bool,
+        joins: usize,
+        leaves: usize,
+    },
 }
 
 /// Something that is in force or not, as a whole.
@@ -123,6 +136,7 @@ impl StateChange {
             Self::Issuer(standing) => vec![Recorded::Issuer(standing.clone())],
             Self::Raise(raised) => vec![Recorded::Raise(raised.clone())],
             Self::Lift(what) => vec![Recorded::Lift(what.clone())],
+            Self::Scim(write) => vec![write.record()],
         }
     }
 }
@@ -143,7 +157,7 @@ impl Recorded {
             Self::Issuer(standing) => Some((Key::issuer(&standing.issuer), Some(Item::Issuer(standing)))),
             Self::Raise(raised) => Some((Key::signal(&raised.what), Some(Item::Signal(raised)))),
             Self::Lift(what) => Some((Key::signal(&what), None)),
-            Self::Bump(_) | Self::Credential { .. } | Self::DropCredential(_) => None,
+            Self::Bump(_) | Self::Credential { .. } | Self::DropCredential(_) | Self::Scim { .. } => None,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::entity::{Stamp, in_force, put_in_force, rounded};
 use crate::error::Doing;
 use crate::load::change_of;
 use crate::sql::{count, epoch_scope_text, from_json, micros, number, text, to_json};
-use crate::{CommitError, LedgeredError, Store, StoreError, credential, direction, grants};
+use crate::{CommitError, LedgeredError, Store, StoreError, credential, direction, grants, scim};
 
 /// Changes that belong together: all of them are stored, or none.
 #[derive(Debug, Clone)]
@@ -133,6 +133,9 @@ impl Writer {
         for change in &commit.changes {
             if let StateChange::Credential(change) = change {
                 credential::hold_back(&mut transaction, change, commit.event, sequence).await?;
+            }
+            if let StateChange::Scim(write) = change {
+                scim::write(&mut transaction, write, commit.at).await?;
             }
         }
         for (position, (record, body)) in (0_i64..).zip(&bodies) {
@@ -272,7 +275,8 @@ fn normalised(mut commit: Commit) -> Result<Commit, CommitError> {
             | StateChange::Unlink(_)
             | StateChange::Issuer(_)
             | StateChange::Raise(_)
-            | StateChange::Lift(_) => {}
+            | StateChange::Lift(_)
+            | StateChange::Scim(_) => {}
         }
         let key = subject(change);
         if let Some(key) = key
@@ -301,6 +305,7 @@ fn subject(change: &StateChange) -> Option<Key> {
         StateChange::Issuer(standing) => Some(Key::issuer(&standing.issuer)),
         StateChange::Raise(raised) => Some(Key::signal(&raised.what)),
         StateChange::Lift(what) => Some(Key::signal(what)),
+        StateChange::Scim(write) => Some(Key::new("scim", &write.id)),
     }
 }
 
@@ -430,7 +435,7 @@ impl Step {
         match record {
             Recorded::Bump(scope) => self.bump(connection, scope).await?,
             Recorded::DropCredential(person) => credential::drop_all(connection, person).await?,
-            Recorded::Credential { .. } => {}
+            Recorded::Credential { .. } | Recorded::Scim { .. } => {}
             record => {
                 let gone_unseen = matches!(record, Recorded::RemoveDescription(_));
                 let Some((key, after)) = record.into_item() else { return Ok(()) };
@@ -677,7 +682,8 @@ async fn check<'a>(
             | Recorded::Unlink(_)
             | Recorded::Issuer(_)
             | Recorded::Raise(_)
-            | Recorded::Lift(_) => None,
+            | Recorded::Lift(_)
+            | Recorded::Scim { .. } => None,
         };
         if let Some(person) = person {
             let thing = format!("the credential of `{person}`");

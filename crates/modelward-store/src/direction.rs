@@ -51,6 +51,8 @@ pub fn direction(before: Option<&Item>, change: &StateChange) -> Direction {
         }
         StateChange::Bump(_) | StateChange::DropCredential(_) => return Direction::Narrows,
         StateChange::Credential(_) => return Direction::Widens,
+        // What somebody says is in force nowhere.
+        StateChange::Scim(_) => return Direction::Neither,
     };
     let now = meet(before, after.as_ref());
     match (now.as_ref() != before, now != after) {

@@ -30,6 +30,7 @@ pub mod key;
 pub mod outbox;
 pub mod received;
 pub mod refresh;
+pub mod scim;
 pub mod secret;
 pub mod session;
 pub mod sign_in;

@@ -25,6 +25,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 4, name: "gateway", sql: include_str!("../migrations/0004_gateway.sql") },
     Migration { number: 5, name: "signal", sql: include_str!("../migrations/0005_signal.sql") },
     Migration { number: 6, name: "refresh", sql: include_str!("../migrations/0006_refresh.sql") },
+    Migration { number: 7, name: "scim", sql: include_str!("../migrations/0007_scim.sql") },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (

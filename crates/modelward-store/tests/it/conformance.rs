@@ -28,6 +28,9 @@ use modelward_store::federation::{SIGHTINGS_KEPT, Sighting};
 use modelward_store::gateway::GatewayInvitation;
 use modelward_store::grants::GrantsOf;
 use modelward_store::key::{KeyState, SigningKey};
+use modelward_store::scim::{
+    Client as ScimClient, Resource, ResourceKind, Secret as ScimSecret, Subject, Write,
+};
 use modelward_store::secret::Sealed;
 use modelward_store::sign_in::Attempt;
 use modelward_store::{
@@ -107,6 +110,10 @@ promises![
     an_identity_is_one_person_once_the_ledger_knows,
     an_issuer_is_distrusted_at_once_and_trusted_later,
     what_counts_once_counts_once,
+    a_provisioning_client_counts_while_a_secret_of_it_does,
+    what_a_client_says_is_kept_with_what_follows_from_it,
+    a_withdrawn_resource_leaves_nothing_behind,
+    whom_a_client_ended_is_remembered_for_a_while,
     strangers_are_remembered_for_a_while,
     softlocks_survive_a_restart,
     attempts_are_listed_newest_first,
@@ -1092,6 +1099,188 @@ async fn strangers_are_remembered_for_a_while(place: &Place) {
     assert_eq!(store.sightings().await.unwrap()[0], seen("264", 264));
     store.note_sighting(&seen("late", 9 * 86_400)).await.unwrap();
     assert_eq!(store.sightings().await.unwrap(), [seen("late", 9 * 86_400)]);
+}
+
+fn scim_client(number: u8) -> ScimClient {
+    ScimClient {
+        id: format!("client-{number}"),
+        name: name("okta"),
+        issuer: name("corporate"),
+        subject: Subject::ExternalId,
+        people_max: 10,
+        percent_max: 100,
+        made_by: PrincipalRef::Person(id(1)),
+        made_at: noon(),
+        revoked_at: None,
+        seen_at: None,
+        changed_at: None,
+        paused_at: None,
+        passes_until: None,
+    }
+}
+
+fn scim_secret(text: &str, made: i64, life: i64) -> ScimSecret {
+    ScimSecret { hash: Digest::of(text.as_bytes()), made_at: after(made), expires_at: after(made + life) }
+}
+
+async fn a_provisioning_client_counts_while_a_secret_of_it_does(place: &Place) {
+    let store = furnished(place).await;
+    let showing = async |text: &str, seconds: i64| {
+        let found =
+            place.open().await.scim_client_showing(&Digest::of(text.as_bytes()), after(seconds)).await;
+        found.unwrap().map(|client| client.id)
+    };
+    let ours = Some("client-1".to_owned());
+    assert!(store.add_scim_client(&scim_client(1), &scim_secret("a", 0, 100)).await.unwrap());
+    assert!(
+        !store.add_scim_client(&scim_client(2), &scim_secret("x", 0, 100)).await.unwrap(),
+        "one of a name"
+    );
+    assert_eq!(store.scim_client_named("okta").await.unwrap(), Some(scim_client(1)));
+    assert_eq!(
+        (showing("a", 99).await, showing("a", 100).await, showing("b", 0).await),
+        (ours.clone(), None, None)
+    );
+
+    store.renew_scim_secret("client-1", &scim_secret("b", 10, 100), after(50)).await.unwrap();
+    assert_eq!(
+        (showing("a", 49).await, showing("b", 49).await),
+        (ours.clone(), ours.clone()),
+        "both for a while"
+    );
+    assert_eq!((showing("a", 50).await, showing("b", 109).await), (None, ours.clone()));
+    store.renew_scim_secret("client-1", &scim_secret("c", 20, 100), after(60)).await.unwrap();
+    assert_eq!(
+        (showing("a", 21).await, showing("b", 21).await, showing("c", 21).await),
+        (None, ours.clone(), ours)
+    );
+    assert_eq!(store.scim_secrets_of("client-1", after(21)).await.unwrap().len(), 2);
+
+    let client = scim_client(1);
+    store.note_scim_client(&client, after(5)).await.unwrap();
+    assert!(store.pause_scim_client("client-1", after(6)).await.unwrap());
+    assert!(!store.pause_scim_client("client-1", after(7)).await.unwrap(), "it is paused already");
+    let found = store.scim_clients().await.unwrap();
+    assert_eq!((found[0].seen_at, found[0].paused_at), (Some(after(5)), Some(after(6))));
+    store.resume_scim_client("client-1", after(90)).await.unwrap();
+    let found = store.scim_clients().await.unwrap();
+    assert_eq!((found[0].paused_at, found[0].passes_until), (None, Some(after(90))));
+
+    assert!(store.revoke_scim_client("client-1", after(8)).await.unwrap());
+    assert!(!store.revoke_scim_client("client-1", after(9)).await.unwrap());
+    assert_eq!(showing("c", 21).await, None, "at once");
+    assert!(store.scim_clients().await.unwrap().is_empty());
+    assert!(
+        store.add_scim_client(&scim_client(2), &scim_secret("y", 0, 100)).await.unwrap(),
+        "the name is free"
+    );
+}
+
+fn said(kind: ResourceKind, id: &str, label: &str, version: u64) -> Write {
+    let resource = Resource {
+        id: id.to_owned(),
+        client: "client-1".to_owned(),
+        kind,
+        name_key: label.to_lowercase(),
+        label: label.to_owned(),
+        body: "{}".to_owned(),
+        version,
+        ended: false,
+        created_at: noon(),
+        changed_at: after(i64::try_from(version).unwrap()),
+    };
+    Write {
+        client: "client-1".to_owned(),
+        kind,
+        id: id.to_owned(),
+        resource: Some(resource),
+        joins: Vec::new(),
+        leaves: Vec::new(),
+        ends: None,
+    }
+}
+
+fn scim(write: Write) -> StateChange {
+    StateChange::Scim(Box::new(write))
+}
+
+async fn what_a_client_says_is_kept_with_what_follows_from_it(place: &Place) {
+    let store = furnished(place).await;
+    store.add_scim_client(&scim_client(1), &scim_secret("a", 0, 100)).await.unwrap();
+    let dana: PersonId = id(2);
+    let user = said(ResourceKind::User, &dana.to_string(), "Dana", 1);
+    let group = Write { joins: vec![dana, id(3)], ..said(ResourceKind::Group, "g", "Fraud", 1) };
+    store.commit(commit(NEXT, [scim(user.clone()), scim(group.clone())])).await.unwrap();
+    let users = |label: &'static str| store.scim_resource_named("client-1", ResourceKind::User, label);
+    assert_eq!(users("dana").await.unwrap(), user.resource, "said is said, before the ledger has it");
+    assert_eq!(store.scim_groups_of("client-1", dana).await.unwrap(), [("g".to_owned(), "Fraud".to_owned())]);
+    assert_eq!(store.scim_groups_at("corporate", dana).await.unwrap(), ["Fraud"]);
+    assert!(store.scim_groups_at("elsewhere", dana).await.unwrap().is_empty());
+    assert_eq!(
+        store.scim_user(dana).await.unwrap().map(|(client, _)| client.id),
+        Some("client-1".to_owned())
+    );
+    assert_eq!(store.scim_resource("other", ResourceKind::User, &dana.to_string()).await.unwrap(), None);
+
+    let renamed = Write { leaves: vec![dana], ..said(ResourceKind::Group, "g", "Risk", 2) };
+    store.commit(commit(NEXT + 1, [scim(renamed.clone())])).await.unwrap();
+    store.commit(commit(NEXT + 1, [scim(renamed)])).await.unwrap();
+    assert_eq!(store.scim_members("g").await.unwrap(), [id(3)]);
+    assert_eq!(store.scim_resources("client-1", ResourceKind::Group).await.unwrap()[0].label, "Risk");
+
+    // A commit that is refused says nothing.
+    let refused =
+        commit(NEXT + 2, [scim(said(ResourceKind::User, "pe_x", "Eve", 1)), StateChange::Revoke(id(99))]);
+    assert!(store.commit(refused).await.is_err());
+    assert_eq!(users("eve").await.unwrap(), None);
+    // Nor does one of two of one name.
+    assert!(
+        store.commit(commit(NEXT + 3, [scim(said(ResourceKind::User, "pe_y", "DANA", 1))])).await.is_err()
+    );
+    assert_eq!(store.scim_ids("client-1", ResourceKind::User).await.unwrap(), [dana.to_string()].into());
+    store.ledgered(event(NEXT), 0, noon()).await.unwrap();
+    now(&store).await;
+}
+
+async fn a_withdrawn_resource_leaves_nothing_behind(place: &Place) {
+    let store = furnished(place).await;
+    store.add_scim_client(&scim_client(1), &scim_secret("a", 0, 100)).await.unwrap();
+    let dana: PersonId = id(2);
+    let user = said(ResourceKind::User, &dana.to_string(), "Dana", 1);
+    let group = |id: &str| Write { joins: vec![dana], ..said(ResourceKind::Group, id, id, 1) };
+    store.commit(commit(NEXT, [scim(user.clone()), scim(group("g")), scim(group("h"))])).await.unwrap();
+    let gone = |write: Write| scim(Write { resource: None, joins: Vec::new(), ..write });
+    store.commit(commit(NEXT + 1, [gone(group("g"))])).await.unwrap();
+    assert_eq!(store.scim_memberships("client-1").await.unwrap(), [("h".to_owned(), dana)]);
+    store.commit(commit(NEXT + 2, [gone(user)])).await.unwrap();
+    assert!(store.scim_memberships("client-1").await.unwrap().is_empty());
+    assert_eq!(store.scim_user(dana).await.unwrap(), None);
+    let left = store.scim_resources("client-1", ResourceKind::Group).await.unwrap();
+    assert_eq!((left.len(), left[0].version), (1, 2), "a group somebody leaves is another version");
+    assert_eq!(store.scim_resource_count("client-1", ResourceKind::User).await.unwrap(), 0);
+}
+
+async fn whom_a_client_ended_is_remembered_for_a_while(place: &Place) {
+    let store = furnished(place).await;
+    store.add_scim_client(&scim_client(1), &scim_secret("a", 0, 100)).await.unwrap();
+    let ends = |number: u128, seconds: i64| {
+        let person: PersonId = id(number);
+        let write = said(ResourceKind::User, &person.to_string(), &format!("p{number}"), 1);
+        let change = scim(Write { ends: Some(person), ..write });
+        Commit {
+            at: after(seconds),
+            ..commit(NEXT + number * 1000 + u128::try_from(seconds).unwrap(), [change])
+        }
+    };
+    for (number, seconds) in [(2, 0), (3, 10), (2, 20)] {
+        store.commit(ends(number, seconds)).await.unwrap();
+    }
+    let since = async |seconds: i64| store.scim_ended("client-1", after(seconds)).await.unwrap();
+    assert_eq!(since(-1).await, [id(2), id(3)], "each once");
+    assert_eq!(since(10).await, [id(2)]);
+    assert!(store.scim_ended("other", after(-1)).await.unwrap().is_empty());
+    store.commit(ends(3, 90_000)).await.unwrap();
+    assert_eq!(since(-1).await, [id(3)], "the others are forgotten");
 }
 
 async fn softlocks_survive_a_restart(place: &Place) {

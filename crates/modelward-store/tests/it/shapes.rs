@@ -13,6 +13,7 @@ use modelward_governance::policy::PolicyState;
 use modelward_identity::federation::{Identity, Link, Standing};
 use modelward_seal::Digest;
 use modelward_store::Recorded;
+use modelward_store::scim::ResourceKind;
 
 use crate::house::{
     alias, dataset, endpoint, environment, grant, group, id, machine, model, name, names, noon, person,
@@ -79,6 +80,14 @@ fn everything() -> Vec<Recorded> {
         Recorded::Issuer(Box::new(Standing { issuer: identity().issuer, distrusted_at: Some(noon()) })),
         Recorded::Raise(Box::new(raised())),
         Recorded::Lift(Box::new(raised().what)),
+        Recorded::Scim {
+            client: "c".to_owned(),
+            kind: ResourceKind::Group,
+            id: "g".to_owned(),
+            withdrawn: false,
+            joins: 2,
+            leaves: 1,
+        },
     ]);
     records
 }
@@ -132,6 +141,7 @@ fn stored_texts_stay_as_they_are() {
         {"change":"issuer","of":{"issuer":"https://id.example.org","distrusted_at":"2026-03-02T12:00:00Z"}}
         {"change":"raise","of":{"what":{"about":{"kind":"principal","id":{"kind":"person","id":"pe_01jm000000e008000000000002"}},"signal":"device-compromised","device":"sha256:5eec0dc419aa8337bf725f026fda9c78c1cb1c642eeaff9d6e1112f37783e942"},"raised_at":"2026-03-02T12:00:00Z","until":"2026-03-02T12:00:00Z","by":"corporate","confidence":"managed"}}
         {"change":"lift","of":{"about":{"kind":"principal","id":{"kind":"person","id":"pe_01jm000000e008000000000002"}},"signal":"device-compromised","device":"sha256:5eec0dc419aa8337bf725f026fda9c78c1cb1c642eeaff9d6e1112f37783e942"}}
+        {"change":"scim","of":{"client":"c","kind":"group","id":"g","withdrawn":false,"joins":2,"leaves":1}}
     "##]]
     .assert_eq(&lines);
 }
