@@ -13,6 +13,7 @@ use crate::api::{self, Plane};
 use crate::console::site;
 use crate::control::ControlPlane;
 use crate::http as edge;
+use crate::scim;
 
 /// What the binary adds beside API and console, such as `/metrics`.
 pub type Extra = Router;
@@ -23,6 +24,7 @@ pub type Extra = Router;
 pub fn router(plane: Arc<ControlPlane>, extra: Extra) -> Router {
     api::router()
         .merge(site::router())
+        .merge(scim::router())
         .route("/healthz/live", get(async || StatusCode::NO_CONTENT))
         .route("/healthz/ready", get(ready))
         .fallback(not_found)

@@ -482,6 +482,9 @@ fn draft(event: EventId, actor: Option<PrincipalRef>, detail: &serde_json::Value
             | "refresh-reused"
             | "revoke-token"
             | "revoke-refresh"
+            | "scim-end"
+            | "scim-pause"
+            | "scim-withdraw"
     ) {
         draft.narrowing()
     } else {

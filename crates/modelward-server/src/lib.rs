@@ -32,6 +32,7 @@ mod ops;
 mod policies;
 mod question;
 mod revocation;
+mod scim;
 mod secrets;
 mod turn;
 mod words;

@@ -15,6 +15,7 @@ pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod projects;
 pub(crate) mod replay;
+pub(crate) mod scim;
 pub(crate) mod signals;
 pub(crate) mod token;
 

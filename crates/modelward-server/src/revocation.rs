@@ -28,6 +28,10 @@ pub(crate) enum Cause {
     SignedOutElsewhere,
     /// The person is not active any more.
     Deactivated,
+    /// Their source of people says that somebody is not active any more.
+    SourceEnded,
+    /// Their source of people knows them no more.
+    SourceWithdrew,
     /// An identity of elsewhere is nobody here any more.
     Unlinked,
     /// Nothing of an issuer counts any more.
@@ -71,6 +75,8 @@ impl Cause {
             Self::SessionsEnded => "end-sessions",
             Self::SignedOutElsewhere => "sign-out-elsewhere",
             Self::Deactivated => "deactivate",
+            Self::SourceEnded => "scim-end",
+            Self::SourceWithdrew => "scim-withdraw",
             Self::Unlinked => "unlink-identity",
             Self::Distrusted => "distrust-issuer",
             Self::Signalled => "signal",

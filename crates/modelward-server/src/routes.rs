@@ -181,6 +181,24 @@ pub const ROUTES: &[Route] = &[
         "List<TransmitterView>",
     ),
     route(Post, "/api/v1/signals/transmitters/{issuer}/verify", Only(A::ManageKeys), "-", "TransmitterView"),
+    // Provisioning clients; what they say themselves comes in under `/scim/v2`.
+    route(
+        Get,
+        "/api/v1/scim-clients",
+        Either(A::ReadAccess, A::ReadConfiguration),
+        "-",
+        "List<ScimClientView>",
+    ),
+    route(Post, "/api/v1/scim-clients", Only(A::ManagePeople), "ScimClientRequest", "ScimClientMade"),
+    route(
+        Post,
+        "/api/v1/scim-clients/{client}/rotate",
+        Only(A::ManagePeople),
+        "ScimSecretRequest",
+        "ScimClientMade",
+    ),
+    route(Post, "/api/v1/scim-clients/{client}/resume", Only(A::ManagePeople), "-", "ScimClientChanged"),
+    route(Post, "/api/v1/scim-clients/{client}/revoke", Only(A::ManagePeople), "-", "ScimClientChanged"),
     // Who may do what.
     route(Post, "/api/v1/can", Own { own: A::ReadSelf, others: A::ReadAccess }, "CanRequest", "CanAnswer"),
     route(Post, "/api/v1/who-can", Only(A::ReadAccess), "WhoCanRequest", "WhoCanAnswer"),

@@ -18,6 +18,7 @@ mod keys;
 mod ledger;
 mod page;
 mod policy;
+mod scim;
 mod signals;
 
 pub use access::*;
@@ -35,4 +36,5 @@ pub use keys::*;
 pub use ledger::*;
 pub use page::*;
 pub use policy::*;
+pub use scim::*;
 pub use signals::*;

@@ -27,6 +27,7 @@ mod policy;
 mod progress;
 mod reference;
 mod revoke;
+mod scim;
 mod serve;
 mod sessions;
 mod signals;
@@ -80,6 +81,8 @@ enum Command {
     Issuer(issuer::Command),
     #[command(subcommand)]
     Signals(signals::Command),
+    #[command(subcommand)]
+    Scim(scim::Command),
     #[command(subcommand)]
     Sessions(sessions::Command),
     Apply(apply::Args),
@@ -150,6 +153,7 @@ fn run(context: &Context, command: Command) -> Outcome {
         Command::People(command) => people::run(context, command),
         Command::Issuer(command) => issuer::run(context, command),
         Command::Signals(command) => signals::run(context, command),
+        Command::Scim(command) => scim::run(context, command),
         Command::Sessions(command) => sessions::run(context, command),
         Command::Apply(args) => apply::run(context, &args),
         Command::Grant(args) => grant::run(context, *args),

@@ -11,7 +11,7 @@ use crate::http::{self as edge, INVENTORY_MAX, Incoming, respond};
 use crate::ops::{
     access, account, decisions as feed, explain, federation as elsewhere, gateways as outposts,
     grants as giving, inventory, keys as keeping, ledger as log, people as folk, policy as governing,
-    replay as again, signals as signalling,
+    replay as again, scim as provisioning, signals as signalling,
 };
 use crate::problem::Problem;
 use crate::wire::{DecisionFilter, Format, GrantFilter, MatrixQuery};
@@ -116,6 +116,7 @@ reads! {
     signals: signalling::standing;
     signals_received: signalling::received;
     transmitters: signalling::transmitters;
+    scim_clients: provisioning::list;
 }
 
 reads_one! {
@@ -134,6 +135,8 @@ reads_one! {
     trust: elsewhere::trust;
     identities: elsewhere::identities;
     verify_transmitter: signalling::verify;
+    resume_scim_client: provisioning::resume;
+    revoke_scim_client: provisioning::revoke;
 }
 
 reads_by_id! {
@@ -168,6 +171,7 @@ commands! {
     replay_text: again::replay_text, edge::BUNDLE_MAX;
     what_can: explain::what_can, edge::BODY_MAX;
     lift_signal: signalling::lift, edge::BODY_MAX;
+    add_scim_client: provisioning::add, edge::BODY_MAX;
 }
 
 commands_on_one! {
@@ -175,6 +179,7 @@ commands_on_one! {
     sign_bundle: governing::sign, json;
     replay_bundle: again::replay_bundle, json_or_default;
     rotate_key: keeping::rotate, json_or_default;
+    rotate_scim_secret: provisioning::rotate, json_or_default;
     link: elsewhere::link, json;
     unlink: elsewhere::unlink, json;
 }

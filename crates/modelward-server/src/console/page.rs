@@ -32,6 +32,7 @@ pages! {
     SessionsPage: Sessions, "sessions.html";
     PeoplePage: People, "people.html";
     IssuersPage: Issuers, "issuers.html";
+    ProvisioningPage: Provisioning, "provisioning.html";
     SignedOutPage: SignedOut, "signed_out.html";
     LedgerPage: Ledger, "ledger.html";
     EntryPage: Entry, "entry.html";

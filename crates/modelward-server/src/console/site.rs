@@ -3,6 +3,7 @@
 mod federation;
 mod gateways;
 mod policy;
+mod scim;
 mod signals;
 
 use std::collections::BTreeMap;
@@ -93,6 +94,8 @@ pub(crate) fn router() -> Router<Plane> {
         .route("/issuers", get(issuers))
         .route("/issuers/{issuer}", post(stand))
         .route("/strangers", post(link_stranger))
+        .route("/provisioning", get(provisioning))
+        .route("/provisioning/{client}", post(change_provisioning))
         .route("/ledger", get(ledger_page))
         .route("/gateways", get(gateways_page))
         .route("/signals", get(signals_page))
@@ -634,6 +637,7 @@ pages! {
     sessions => Section::Sessions, show_sessions;
     issuers => Section::People, federation::show;
     link_stranger => Section::People, federation::do_link;
+    provisioning => Section::People, scim::show;
     people_list => Section::People, show_people;
     invite => Section::People, do_invite;
     ledger_page => Section::Ledger, show_ledger;
@@ -654,6 +658,7 @@ pages_of_one! {
     end_session => Section::Sessions, do_end_session;
     link_own => Section::Sessions, federation::leave_to_link;
     stand => Section::People, federation::do_stand;
+    change_provisioning => Section::People, scim::change;
     change_person => Section::People, do_change_person;
     entry => Section::Ledger, show_entry;
 }

@@ -208,6 +208,31 @@ pub struct StrangerRow {
 }
 
 #[derive(Debug, Clone)]
+pub struct Provisioning {
+    pub rows: Vec<ProvisioningRow>,
+    pub can_change: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct ProvisioningRow {
+    pub name: String,
+    pub issuer: String,
+    /// Nothing where all is well.
+    pub trouble: Option<&'static str>,
+    /// What the state means, in a sentence.
+    pub meaning: String,
+    pub is_paused: bool,
+    pub people: Count,
+    pub groups: Count,
+    pub seen: Option<When>,
+    pub changed: Option<When>,
+    pub secrets: Vec<When>,
+    /// What its breaker counts and lets through.
+    pub breaker: String,
+    pub made: String,
+}
+
+#[derive(Debug, Clone)]
 pub enum Enrol {
     Code {
         problem: Option<String>,

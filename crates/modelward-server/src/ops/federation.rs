@@ -18,7 +18,7 @@ use crate::wire::{ErrorCode, SignInOption, SignInOptions};
 
 pub(crate) use link::{identities, link, strangers, unlink};
 pub(crate) use sign_in::{
-    Arrived, Begun, begin, come_back, sign_in_with_token, sign_out_url, signed_out_there,
+    Arrived, Begun, begin, come_back, given, mappings, sign_in_with_token, sign_out_url, signed_out_there,
 };
 pub(crate) use standing::{distrust, issuer, issuers, trust};
 pub(crate) use workload::attest;
@@ -44,7 +44,7 @@ pub(crate) async fn options(plane: &Arc<ControlPlane>) -> Result<SignInOptions, 
 }
 
 /// Refuses an issuer that is distrusted.
-pub(super) async fn believe(plane: &ControlPlane, issuer: &Issuer) -> Result<(), Problem> {
+pub(crate) async fn believe(plane: &ControlPlane, issuer: &Issuer) -> Result<(), Problem> {
     let said = plane.store.issuer_standing(issuer.trusted.url.as_str()).await?;
     if said.is_some_and(|said| said.distrusted_at.is_some()) {
         return Err(Problem::new(

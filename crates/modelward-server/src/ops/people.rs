@@ -12,7 +12,7 @@ use modelward_store::StateChange;
 
 use crate::caller::Caller;
 use crate::control::{Allowed, ControlPlane};
-use crate::ops::enrol;
+use crate::ops::{enrol, scim};
 use crate::problem::Problem;
 use crate::revocation::{Bump, Cause};
 use crate::turn::{Changed, Turn};
@@ -185,6 +185,9 @@ pub(crate) async fn change(
             });
         }
         let deactivated = before.active && !after.active;
+        if !before.active && after.active {
+            scim::lets_back(plane, before).await?;
+        }
         let actor = Some(caller.who.principal());
         let line = format!("{}: clearance {}, active {}", after.name, after.clearance, after.active);
         let put = StateChange::Put(Box::new(Thing::Person(after.clone())));
@@ -234,6 +237,12 @@ pub(crate) async fn invite(
 async fn again(plane: &ControlPlane, known: &Person, request: &InviteRequest) -> Result<PersonId, Problem> {
     if plane.store.credential(known.id).await?.is_some() {
         return Err(Problem::new(ErrorCode::Conflict, format!("`{}` is enrolled already", known.name)));
+    }
+    if let Some((client, _)) = scim::provisioned(plane, known.id).await? {
+        return Err(Problem::new(
+            ErrorCode::Conflict,
+            format!("`{}` is provisioned by `{}` and signs in at its issuer", known.name, client.name),
+        ));
     }
     if !request.groups.is_empty() || request.clearance.is_some() || request.display_name.is_some() {
         return Err(Problem::new(ErrorCode::Conflict, format!("`{}` was invited before", known.name))

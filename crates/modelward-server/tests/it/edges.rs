@@ -25,6 +25,7 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         .replace("{purpose}", "access-token")
         .replace("{key}", "k1")
         .replace("{issuer}", "corporate")
+        .replace("{client}", "okta")
         .replace("{index}", "0")
         .replace("{bundle}", "sha256:0")
         .replace("{*path}", "entries/000.p/1");
@@ -49,6 +50,8 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         "ApplyMachinesRequest" => Some(json!({ "machines": [] })),
         "LiftRequest" => Some(json!({ "about": "dana", "signal": "risk-high" })),
         "InviteGatewayRequest" => Some(json!({ "name": "edge" })),
+        "ScimClientRequest" => Some(json!({ "name": "okta", "issuer": "corporate" })),
+        "ScimSecretRequest" => Some(json!({})),
         "InviteRequest" => Some(json!({ "name": "kofi" })),
         "IdentityRequest" => Some(json!({ "issuer": "corporate", "subject": "x" })),
         "CanRequest" => Some(json!({ "principal": "dana", "action": "predict", "resource": "fraud" })),
@@ -202,6 +205,7 @@ async fn the_console_shows_every_page_to_whoever_may_see_it_and_the_way_in_to_ot
         "/ledger/entries/0",
         "/gateways",
         "/signals",
+        "/provisioning",
         "/matrix.csv",
         "/decisions.csv",
         "/grants.csv",

@@ -169,14 +169,14 @@ fn bundle() -> Bundle {
     Bundle::from_sources(sources).unwrap()
 }
 
-struct Stage {
-    house: House,
+pub(crate) struct Stage {
+    pub(crate) house: House,
     played: Arc<Played>,
-    dana: Session,
+    pub(crate) dana: Session,
 }
 
 impl Stage {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let played = Played::new();
         let house = House::believing(bundle(), federation(&played)).await;
         let dana = house.first().await;
@@ -188,16 +188,16 @@ impl Stage {
     }
 
     /// A person of the inventory who never enrolled.
-    async fn person(&self, name: &str) {
+    pub(crate) async fn person(&self, name: &str) {
         self.house.post("/api/v1/enrolments", &self.dana, json!({ "name": name })).await.ok();
     }
 
-    async fn link(&self, person: &str, subject: &str) -> Answer {
+    pub(crate) async fn link(&self, person: &str, subject: &str) -> Answer {
         let request = json!({ "issuer": "corporate", "subject": subject });
         self.house.post(&format!("/api/v1/people/{person}/identities"), &self.dana, request).await
     }
 
-    fn claims(&self, audience: &str, subject: &str) -> Value {
+    pub(crate) fn claims(&self, audience: &str, subject: &str) -> Value {
         let now = self.house.now().as_second();
         json!({
             "iss": URL, "aud": audience, "sub": subject, "iat": now, "exp": now + 300, "auth_time": now - 5,
@@ -206,14 +206,14 @@ impl Stage {
         })
     }
 
-    async fn login(&self, claims: &Value) -> Answer {
+    pub(crate) async fn login(&self, claims: &Value) -> Answer {
         let token = self.played.sign("JWT", claims);
         let request = json!({ "issuer": "corporate", "id_token": token });
         self.house.call("POST", "/api/v1/login/issuer", None, Some(request)).await
     }
 
     /// Signs in with a token, as the command line does.
-    async fn signed_in(&self, subject: &str) -> Session {
+    pub(crate) async fn signed_in(&self, subject: &str) -> Session {
         self.house.pass_seconds(1);
         let answer = self.login(&self.claims("cli", subject)).await.ok();
         Session::with_secret(answer["session_secret"].as_str().unwrap())
@@ -262,7 +262,7 @@ impl Stage {
         self.house.send(request.unwrap()).await
     }
 
-    async fn is_in(&self, session: &Session) -> bool {
+    pub(crate) async fn is_in(&self, session: &Session) -> bool {
         self.house.get("/api/v1/whoami", session).await.status == 200
     }
 

@@ -805,6 +805,33 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
             }),
         }
     );
+    page!(
+        "provisioning",
+        ProvisioningPage,
+        shell(Section::People, "Provisioning"),
+        Provisioning {
+            can_change: true,
+            rows: rows(count.min(3), |position| ProvisioningRow {
+                name: format!("okta-{position}"),
+                issuer: "corporate".to_owned(),
+                trouble: [None, Some("paused"), Some("expired")][position],
+                meaning: [
+                    "",
+                    "It ended 11 people within ten minutes: what it wants to change is not taken.",
+                    "None of its secrets counts any more."
+                ][position]
+                    .to_owned(),
+                is_paused: position == 1,
+                people: Count(1_204),
+                groups: Count(37),
+                seen: (position < 2).then(|| when(40)),
+                changed: (position < 2).then(|| when(3_600)),
+                secrets: rows(2 - position, |_| when(-86_400)),
+                breaker: "2 people ended in the last ten minutes; more than 10 or 10 % pause it".to_owned(),
+                made: "by dana".to_owned(),
+            }),
+        }
+    );
     page!("entry", EntryPage, shell(Section::Ledger, "Entry"), Entry {
         index: 48_210,
         index_shown: Count(48_210),

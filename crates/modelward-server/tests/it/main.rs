@@ -21,4 +21,5 @@ mod policy;
 mod projects;
 mod refreshing;
 mod step_up;
+mod scim;
 mod tokens;

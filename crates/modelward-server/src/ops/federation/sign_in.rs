@@ -237,11 +237,16 @@ async fn follow_groups(
     let turn = plane.turn().await?;
     let state = Arc::clone(turn.state());
     let Some(before) = state.person(person) else { return Ok(()) };
-    let known = |name: &str| issuer.may_give(name).then(|| state.group_named(name).map(|group| group.id))?;
-    let of_issuer = mappings.mappings.iter().filter(|mapping| mapping.provider == issuer.name);
-    let managed: BTreeSet<GroupId> = of_issuer.filter_map(|mapping| known(mapping.group.as_str())).collect();
-    let given: BTreeSet<GroupId> =
-        mappings.of(issuer.name.as_str(), said).filter_map(|group| known(group.as_str())).collect();
+    let every = mappings
+        .mappings
+        .iter()
+        .filter(|mapping| mapping.provider == issuer.name)
+        .map(|it| it.external.clone());
+    let managed = given(&state, issuer, &mappings, &every.collect());
+    // What its provisioning client says of them counts beside what the token says.
+    let mut said = said.clone();
+    said.extend(plane.store.scim_groups_at(issuer.name.as_str(), person).await?);
+    let given = given(&state, issuer, &mappings, &said);
     let mut after = Person::clone(before);
     after.groups.retain(|group| !managed.contains(group));
     after.groups.extend(given);
@@ -265,8 +270,19 @@ async fn follow_groups(
     Ok(())
 }
 
+/// The groups of ours that groups of an issuer stand for, as far as its tier lets them through.
+pub(crate) fn given(
+    state: &Snapshot,
+    issuer: &TrustedIssuer,
+    mappings: &GroupMappings,
+    said: &BTreeSet<String>,
+) -> BTreeSet<GroupId> {
+    let known = |name: &str| issuer.may_give(name).then(|| state.group_named(name).map(|group| group.id))?;
+    mappings.of(issuer.name.as_str(), said).filter_map(|group| known(group.as_str())).collect()
+}
+
 /// The mappings of the bundle in force.
-pub(super) fn mappings(snapshot: &Snapshot) -> Result<GroupMappings, Problem> {
+pub(crate) fn mappings(snapshot: &Snapshot) -> Result<GroupMappings, Problem> {
     Parts::read(snapshot.bundle().sources()).map(|parts| parts.groups).map_err(|findings| {
         let what = findings.first().map(|finding| finding.message.clone()).unwrap_or_default();
         tracing::error!(what, "the tables of the bundle in force cannot be read");
