@@ -22,6 +22,8 @@ pub enum Suite {
     Console,
     /// Signing in through npm `oidc-provider`, in Chromium and on the command line
     Identity,
+    /// PyPI `scim2-tester` against the provisioning protocol
+    Scim,
     /// A ledger verifier in Python that shares no code with ours
     Ledger,
     /// The store's own suite on a PostgreSQL server
@@ -30,8 +32,8 @@ pub enum Suite {
     All,
 }
 
-const EVERY: [Suite; 6] =
-    [Suite::Openai, Suite::Oip, Suite::Console, Suite::Identity, Suite::Ledger, Suite::Postgres];
+const EVERY: [Suite; 7] =
+    [Suite::Openai, Suite::Oip, Suite::Console, Suite::Identity, Suite::Scim, Suite::Ledger, Suite::Postgres];
 
 impl Suite {
     const fn name(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Suite {
             Self::Oip => "oip",
             Self::Console => "console",
             Self::Identity => "identity",
+            Self::Scim => "scim",
             Self::Ledger => "ledger",
             Self::Postgres => "postgres",
             Self::All => "all",
@@ -74,6 +77,7 @@ async fn try_one(suite: Suite, system: &mut Option<System>) -> Result<(), Error>
         Suite::Oip => clients::oip(started(system).await?),
         Suite::Console => clients::console(started(system).await?),
         Suite::Identity => clients::identity(&build(Profile::Release)?),
+        Suite::Scim => clients::scim(&build(Profile::Release)?),
         Suite::Ledger => clients::ledger(started(system).await?),
         Suite::Postgres => database::run().await,
         // Named in place of the others, see `run`.

@@ -53,6 +53,15 @@ pub(super) fn identity(program: &Path) -> Result<(), Error> {
     packages::run(Command::new("node").arg(script("identity.mjs")).arg(program).arg(&folder))
 }
 
+/// An installation of its own too.
+pub(super) fn scim(program: &Path) -> Result<(), Error> {
+    say("interop scim: the conformance suite `scim2-tester` provisions people and groups");
+    let interpreter = interpreter("scim", &["scim2-cli==0.6.0", "scim2-tester==0.5.2"])?;
+    packages::run(
+        Command::new(&interpreter).env("PYTHONDONTWRITEBYTECODE", "1").arg(script("scim.py")).arg(program),
+    )
+}
+
 fn npm(folder: &Path, wanted: &[&str]) -> Result<(), Error> {
     packages::run(
         Command::new("npm")
@@ -64,6 +73,18 @@ fn npm(folder: &Path, wanted: &[&str]) -> Result<(), Error> {
 
 /// Runs a script in an environment of its own, with the program under `MODELWARD`.
 fn python(name: &str, wanted: &[&str], file: &str, system: &System) -> Result<(), Error> {
+    let interpreter = interpreter(name, wanted)?;
+    packages::run(
+        Command::new(&interpreter)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("MODELWARD", &system.program)
+            .arg(script(file))
+            .arg(&system.info_file),
+    )
+}
+
+/// The Python of an environment of its own that has these packages.
+fn interpreter(name: &str, wanted: &[&str]) -> Result<PathBuf, Error> {
     packages::need("python3", "python3")?;
     let folder = folder(name)?;
     let venv = folder.join("venv");
@@ -81,13 +102,7 @@ fn python(name: &str, wanted: &[&str], file: &str, system: &System) -> Result<()
                 .args(wanted),
         )
     })?;
-    packages::run(
-        Command::new(&interpreter)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("MODELWARD", &system.program)
-            .arg(script(file))
-            .arg(&system.info_file),
-    )
+    Ok(interpreter)
 }
 
 /// Installs unless the same was installed before.
