@@ -1,6 +1,7 @@
-//! Enrolment: a code typed once lets a person set a password and a second factor, both proved on the spot.
+//! Enrolment: a code typed once lets a person set a password and a second factor, both proved on the spot. The second
+//! factor is an authenticator app or a passkey, as they choose.
 //!
-//! Pending → Offered (the secret for the authenticator was shown) → Enrolled. A code lasts 15 minutes, counts once,
+//! Pending → Offered (the secret for the authenticator was shown) → Enrolled; with a passkey, Pending → Enrolled. A code lasts 15 minutes, counts once,
 //! never travels in an address, and is stored as a digest (ASVS 5.0 6.4.1). There is no default password to change.
 
 use std::fmt;
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::code::Code;
 use crate::login::Login;
+use crate::passkey::Passkey;
 use crate::password::{HashError, Password, PasswordHash, PasswordPolicy, Passwords, WeakPassword};
 use crate::recovery::{self, RecoveryCode, RecoveryCodes};
 use crate::session::after;
@@ -54,14 +56,30 @@ pub enum EnrolmentState {
 pub struct Enrolled {
     pub enrolment: Enrolment,
     pub password: PasswordHash,
-    pub totp: TotpSecret,
-    /// The step of the confirming code; it does not count again.
-    pub last_step: Step,
+    pub factor: Factor,
     /// To be shown once.
     pub recovery: Vec<RecoveryCode>,
     pub recovery_hashes: RecoveryCodes,
     /// Both factors were just proved: a session can be opened with it.
     pub login: Login,
+}
+
+/// What somebody chose as their second factor.
+#[derive(Debug)]
+pub enum Factor {
+    Totp {
+        secret: TotpSecret,
+        /// The step of the confirming code; it does not count again.
+        last_step: Step,
+    },
+    Passkey(Box<Named>),
+}
+
+/// A passkey, and what its owner calls it.
+#[derive(Debug)]
+pub struct Named {
+    pub name: String,
+    pub passkey: Passkey,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -105,6 +123,18 @@ impl Enrolment {
         Ok((Self { state, ..self.clone() }, secret))
     }
 
+    /// Whether the code is right and this password will do: asked before a device makes a passkey in vain.
+    pub fn admits(
+        &self,
+        code: &EnrolmentCode,
+        account: &str,
+        password: &Password,
+        now: Timestamp,
+    ) -> Result<(), EnrolmentRefusal> {
+        self.check(code, now)?;
+        PasswordPolicy::DEFAULT.check(password, account).map_err(EnrolmentRefusal::Password)
+    }
+
     /// Ends the enrolment: the password meets the policy, and the authenticator shows the right code.
     ///
     /// It hashes a password, so call it from a thread that may block.
@@ -125,16 +155,46 @@ impl Enrolment {
         };
         PasswordPolicy::DEFAULT.check(password, account).map_err(EnrolmentRefusal::Password)?;
         let last_step = totp::verify(secret, totp_code, now, None).map_err(|_| EnrolmentRefusal::Totp)?;
-        let hash = passwords.hash(password, ids).map_err(EnrolmentRefusal::Hash)?;
+        let factor = Factor::Totp { secret: secret.clone(), last_step };
+        self.enrolled(password, factor, Login::by_enrolment(self.person, now), passwords, ids)
+    }
+
+    /// Ends the enrolment: the password meets the policy, and a device just made this passkey for this person.
+    ///
+    /// It hashes a password, so call it from a thread that may block.
+    #[expect(clippy::too_many_arguments, reason = "time, randomness and the gate are arguments, not state")]
+    pub fn complete_with_passkey(
+        &self,
+        code: &EnrolmentCode,
+        account: &str,
+        password: &Password,
+        named: Named,
+        passwords: &Passwords,
+        ids: &(impl Ids + ?Sized),
+        now: Timestamp,
+    ) -> Result<Enrolled, EnrolmentRefusal> {
+        self.admits(code, account, password, now)?;
+        let login = Login::by_passkey(self.person, named.passkey.is_synced(), now);
+        self.enrolled(password, Factor::Passkey(Box::new(named)), login, passwords, ids)
+    }
+
+    fn enrolled(
+        &self,
+        password: &Password,
+        factor: Factor,
+        login: Login,
+        passwords: &Passwords,
+        ids: &(impl Ids + ?Sized),
+    ) -> Result<Enrolled, EnrolmentRefusal> {
+        let password = passwords.hash(password, ids).map_err(EnrolmentRefusal::Hash)?;
         let (recovery, recovery_hashes) = recovery::generate(ids);
         Ok(Enrolled {
-            enrolment: Self { state: EnrolmentState::Enrolled { at: now }, ..self.clone() },
-            password: hash,
-            totp: secret.clone(),
-            last_step,
+            enrolment: Self { state: EnrolmentState::Enrolled { at: login.at() }, ..self.clone() },
+            password,
+            factor,
             recovery,
             recovery_hashes,
-            login: Login::by_enrolment(self.person, now),
+            login,
         })
     }
 

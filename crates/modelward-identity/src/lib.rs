@@ -19,9 +19,11 @@
 mod authenticated;
 mod code;
 pub mod enrol;
+pub mod factors;
 pub mod federation;
 pub mod join;
 pub mod login;
+pub mod passkey;
 pub mod password;
 pub mod provision;
 pub mod recovery;

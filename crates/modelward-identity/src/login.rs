@@ -22,6 +22,11 @@ enum Factors {
     Password,
     PasswordAndTotp,
     PasswordAndRecovery,
+    /// The device verified its holder, so it is two factors in one.
+    Passkey {
+        /// The key can be in more than one device.
+        synced: bool,
+    },
     /// Whatever they were, an issuer saw them and vouches for them, as far as it is trusted.
     Elsewhere(Box<Elsewhere>),
 }
@@ -104,6 +109,11 @@ impl Login {
         Self { person, factors: Factors::PasswordAndTotp, at }
     }
 
+    /// A passkey was proved, with user verification.
+    pub(crate) const fn by_passkey(person: PersonId, synced: bool, at: Timestamp) -> Self {
+        Self { person, factors: Factors::Passkey { synced }, at }
+    }
+
     /// An issuer vouches for them; `at` is when they signed in there.
     pub(crate) fn by_issuer(
         person: PersonId,
@@ -133,16 +143,20 @@ impl Login {
         match &self.factors {
             Factors::Password => Strength::OneFactor,
             Factors::PasswordAndTotp | Factors::PasswordAndRecovery => Strength::TwoFactors,
+            Factors::Passkey { .. } => Strength::PhishingResistant,
             Factors::Elsewhere(elsewhere) => elsewhere.strength,
         }
     }
 
-    /// `pwd` and `otp` of RFC 8176; a recovery code has no word there and is `recovery`. Of elsewhere, what was said.
+    /// `pwd`, `otp`, `hwk`, `swk` and `user` of RFC 8176; a recovery code has no word there and is `recovery`. Of
+    /// elsewhere, what was said.
     pub fn methods(&self) -> Vec<Name> {
         let words: &[&str] = match &self.factors {
             Factors::Password => &["pwd"],
             Factors::PasswordAndTotp => &["pwd", "otp"],
             Factors::PasswordAndRecovery => &["pwd", "recovery"],
+            Factors::Passkey { synced: false } => &["hwk", "user"],
+            Factors::Passkey { synced: true } => &["swk", "user"],
             Factors::Elsewhere(elsewhere) => return elsewhere.methods.clone(),
         };
         words.iter().filter_map(|word| Name::new(word).ok()).collect()
@@ -151,16 +165,20 @@ impl Login {
     /// What a session opened with it can be used for at most.
     pub(crate) fn scope(&self) -> CredentialScope {
         match &self.factors {
-            Factors::Password | Factors::PasswordAndTotp | Factors::PasswordAndRecovery => {
-                CredentialScope::Full
-            }
+            Factors::Password
+            | Factors::PasswordAndTotp
+            | Factors::PasswordAndRecovery
+            | Factors::Passkey { .. } => CredentialScope::Full,
             Factors::Elsewhere(elsewhere) => elsewhere.scope.clone(),
         }
     }
 
     pub(crate) fn origin(&self) -> Option<Origin> {
         match &self.factors {
-            Factors::Password | Factors::PasswordAndTotp | Factors::PasswordAndRecovery => None,
+            Factors::Password
+            | Factors::PasswordAndTotp
+            | Factors::PasswordAndRecovery
+            | Factors::Passkey { .. } => None,
             Factors::Elsewhere(elsewhere) => Some(elsewhere.origin.clone()),
         }
     }

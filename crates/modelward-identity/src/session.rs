@@ -30,6 +30,9 @@ pub const IDLE: SignedDuration = SignedDuration::from_mins(30);
 pub const ABSOLUTE: SignedDuration = SignedDuration::from_hours(12);
 /// Uses closer together than this are not worth a write.
 pub const TOUCH_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// Stands among the methods of a sign-in that was made with the embedded identity, not with an issuer's: what a policy
+/// asks for that bars people of the house's own accounts from something. RFC 8176 leaves room for words of one's own.
+pub const EMBEDDED: &str = "embedded";
 /// Characters of a user agent that are kept.
 pub const USER_AGENT_MAX: usize = 256;
 
@@ -66,6 +69,8 @@ pub struct SessionRecord {
     pub until: Option<Timestamp>,
     /// Who vouched for it, if that was somebody else.
     pub origin: Option<Origin>,
+    /// The network it was opened from, for the owner's list of sessions.
+    pub source: Option<String>,
 }
 
 /// Where a session comes from: who its holder is at an issuer, and their session there, by which the issuer ends it.
@@ -137,6 +142,7 @@ pub fn open(
         scope: login.scope(),
         until: None,
         origin: login.origin(),
+        source: None,
     };
     Opened { token, record, ends: None }
 }
@@ -166,6 +172,7 @@ pub fn open_workload(
         scope: attested.scope().clone(),
         until: Some(attested.expires_at()),
         origin: Some(attested.origin()),
+        source: None,
     };
     Opened { token, record, ends: None }
 }
@@ -192,7 +199,7 @@ impl SessionRecord {
         let facts = SessionFacts {
             id: self.id,
             strength: self.strength.level(),
-            methods: self.methods.clone(),
+            methods: self.methods_with_place(),
             authenticated_at: self.authenticated_at,
             binding: self.binding,
             scope: self.scope.clone(),
@@ -202,6 +209,14 @@ impl SessionRecord {
             return Err(Refusal::Revoked);
         }
         Ok(who)
+    }
+
+    /// The methods, with [`EMBEDDED`] among them where the sign-in was made here. No issuer can say so, or keep it from
+    /// being said.
+    fn methods_with_place(&self) -> Vec<Name> {
+        let said = self.methods.iter().filter(|method| method.as_str() != EMBEDDED).cloned();
+        let is_embedded = self.origin.is_none() && matches!(self.principal, PrincipalRef::Person(_));
+        said.chain(is_embedded.then(|| Name::new(EMBEDDED).ok()).flatten()).collect()
     }
 
     /// When the session ends if it is not used before.

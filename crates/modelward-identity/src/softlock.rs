@@ -1,7 +1,7 @@
 //! Softlocks: guessing gets slower, and nobody is locked out for good.
 //!
 //! An attempt is counted before it is looked at, so a hundred guesses sent at once are a hundred guesses; success gives
-//! the count back. Four counters, all of them back to zero with the next UTC day:
+//! the count back. Five counters, all of them back to zero with the next UTC day:
 //!
 //! | counter | waits after the n-th failure |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | account from anywhere | the same, never above 10 s; not asked where the account signed in from before |
 //! | network, any account | none (n < 25), 5 s (< 100), then 10 s |
 //! | one-time code of an account | none (n < 3), then until the next code, from 100 on until the day ends |
+//! | passkey of an account from one network | 1 s |
 //!
 //! So whoever guesses from elsewhere can neither get far nor keep the owner out: the owner's own network is asked only
 //! for failures made there. The counter of one-time codes moves only for somebody who knows the password.
@@ -39,6 +40,7 @@ pub enum LockKey {
     Account(AccountKey),
     Source(SourcePrefix),
     Totp(AccountKey),
+    Passkey(AccountKey, SourcePrefix),
 }
 
 /// One counter.
@@ -76,6 +78,7 @@ pub struct Attempt {
 enum Keys {
     Password { account: AccountKey, source: SourcePrefix },
     Totp { account: AccountKey },
+    Passkey { account: AccountKey, source: SourcePrefix },
 }
 
 /// All counters, bounded. A plain value: the caller holds it behind a lock, and stores what it wants to keep.
@@ -141,6 +144,14 @@ impl Softlocks {
         Ok(Attempt { keys: Keys::Totp { account } })
     }
 
+    /// Begins an attempt with a passkey. A signature cannot be guessed, so this only keeps one network from making us
+    /// check signatures without end; failures made with passwords or from elsewhere do not stand in its way.
+    pub fn begin_passkey(&mut self, account: &str, source: IpAddr, now: Timestamp) -> Result<Attempt, Wait> {
+        let (account, source) = (AccountKey::of(account), SourcePrefix::of(source));
+        self.charge(&[LockKey::Passkey(account, source), LockKey::Source(source)], now)?;
+        Ok(Attempt { keys: Keys::Passkey { account, source } })
+    }
+
     /// The attempt was right. Report a sign-in only once all its factors were: a right password is no success yet.
     pub fn succeed(&mut self, attempt: &Attempt, now: Timestamp) {
         match attempt.keys {
@@ -149,15 +160,23 @@ impl Softlocks {
                 let fresh = Softlock { day: day(now), trusted_until, ..Softlock::default() };
                 self.locks.insert(LockKey::Pair(account, source), fresh);
                 self.locks.remove(&LockKey::Account(account));
-                // Others at the same network may still be guessing, so only this one attempt is taken back.
-                if let Some(lock) = self.locks.get_mut(&LockKey::Source(source)) {
-                    lock.failures = lock.failures.saturating_sub(1);
-                    lock.until = lock.until.min(now);
-                }
+                self.give_back(source, now);
+            }
+            Keys::Passkey { account, source } => {
+                self.locks.remove(&LockKey::Passkey(account, source));
+                self.give_back(source, now);
             }
             Keys::Totp { account } => {
                 self.locks.remove(&LockKey::Totp(account));
             }
+        }
+    }
+
+    /// Others at the same network may still be guessing, so only one attempt is taken back.
+    fn give_back(&mut self, source: SourcePrefix, now: Timestamp) {
+        if let Some(lock) = self.locks.get_mut(&LockKey::Source(source)) {
+            lock.failures = lock.failures.saturating_sub(1);
+            lock.until = lock.until.min(now);
         }
     }
 
@@ -223,7 +242,7 @@ impl Softlock {
 fn wait(key: LockKey, failures: u32, now: Timestamp) -> Timestamp {
     let seconds = |seconds| after(now, SignedDuration::from_secs(seconds));
     match (key, failures) {
-        (LockKey::Pair(..) | LockKey::Account(_), 0..3) => seconds(1),
+        (LockKey::Passkey(..), _) | (LockKey::Pair(..) | LockKey::Account(_), 0..3) => seconds(1),
         (LockKey::Pair(..) | LockKey::Account(_), 3..9) => seconds(3),
         (LockKey::Pair(..) | LockKey::Account(_), 9..25) => seconds(5),
         (LockKey::Pair(..), 25..100) | (LockKey::Account(_), 25..) => seconds(10),
@@ -302,6 +321,10 @@ impl FromStr for LockKey {
             "account" => Ok(Self::Account(account(rest)?)),
             "source" => Ok(Self::Source(rest.parse()?)),
             "totp" => Ok(Self::Totp(account(rest)?)),
+            "passkey" => {
+                let (digest, source) = rest.split_once('/').ok_or_else(error)?;
+                Ok(Self::Passkey(account(digest)?, source.parse()?))
+            }
             _ => Err(error()),
         }
     }
@@ -321,6 +344,7 @@ impl fmt::Display for LockKey {
             Self::Account(account) => write!(f, "account/{}", account.0),
             Self::Source(source) => write!(f, "source/{source}"),
             Self::Totp(account) => write!(f, "totp/{}", account.0),
+            Self::Passkey(account, source) => write!(f, "passkey/{}/{source}", account.0),
         }
     }
 }

@@ -8,7 +8,7 @@ use modelward_identity::password::{
 use modelward_identity::recovery::{self, RecoveryCode, RecoveryCodes};
 use modelward_identity::totp::{self, Step, TotpRefusal, TotpSecret};
 
-use crate::support::{SeededIds, dana_id, enrolled, later, noon};
+use crate::support::{SeededIds, dana_id, enrolled, later, noon, totp_of};
 
 const RIGHT: &str = "tram ocean pickle lantern";
 
@@ -28,8 +28,8 @@ fn first_factor() -> Login {
 fn password_and_code_make_two_factors() {
     let login = first_factor();
     assert_eq!(login.strength(), Strength::OneFactor);
-    let code = enrolled().totp.code(later(600));
-    let (login, step) = login.and_totp(&enrolled().totp, &code, Some(enrolled().last_step)).unwrap();
+    let code = totp_of(enrolled()).0.code(later(600));
+    let (login, step) = login.and_totp(totp_of(enrolled()).0, &code, Some(totp_of(enrolled()).1)).unwrap();
     assert_eq!(login.strength(), Strength::TwoFactors);
     assert_eq!(login.methods().iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["pwd", "otp"]);
     assert_eq!(step, Step::at(later(600)));
@@ -42,9 +42,9 @@ fn an_unknown_name_and_a_wrong_password_answer_alike() {
     let wrong =
         Login::with_password(&passwords, Some(&account()), &password("tram ocean pickle lanterm"), noon())
             .unwrap_err();
-    let wrong_code = first_factor().and_totp(&enrolled().totp, "000000", None).unwrap_err();
-    let code = enrolled().totp.code(later(600));
-    let used = first_factor().and_totp(&enrolled().totp, &code, Some(Step::at(later(600)))).unwrap_err();
+    let wrong_code = first_factor().and_totp(totp_of(enrolled()).0, "000000", None).unwrap_err();
+    let code = totp_of(enrolled()).0.code(later(600));
+    let used = first_factor().and_totp(totp_of(enrolled()).0, &code, Some(Step::at(later(600)))).unwrap_err();
     let wrong_recovery = first_factor().and_recovery(&enrolled().recovery_hashes, "not a code").unwrap_err();
     for refusal in [unknown, wrong, wrong_code, used, wrong_recovery] {
         assert_eq!(refusal, LoginRefusal::Wrong);
@@ -124,7 +124,7 @@ fn the_published_codes_are_ours() {
 
 #[test]
 fn a_code_counts_once() {
-    let secret = &enrolled().totp;
+    let secret = totp_of(enrolled()).0;
     let code = secret.code(noon());
     let step = totp::verify(secret, &code, noon(), None).unwrap();
     assert_eq!(totp::verify(secret, &code, noon(), Some(step)), Err(TotpRefusal::Used));
@@ -137,7 +137,7 @@ fn a_code_counts_once() {
 
 #[test]
 fn a_code_counts_one_step_off_and_no_further() {
-    let secret = &enrolled().totp;
+    let secret = totp_of(enrolled()).0;
     let code = secret.code(noon());
     let at = |second| totp::verify(secret, &code, later(second), None);
     assert_eq!(at(-31), Err(TotpRefusal::Wrong));
@@ -148,7 +148,7 @@ fn a_code_counts_one_step_off_and_no_further() {
 
 #[test]
 fn only_six_digits_are_a_code() {
-    let secret = &enrolled().totp;
+    let secret = totp_of(enrolled()).0;
     let code = secret.code(noon());
     for bad in [
         String::new(),

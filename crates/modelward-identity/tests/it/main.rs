@@ -14,6 +14,7 @@ mod compile_fail;
 mod delegation;
 mod enrolment;
 mod exchange;
+mod factors;
 mod federation;
 mod keys;
 mod kinds;

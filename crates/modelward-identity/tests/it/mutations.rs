@@ -129,7 +129,7 @@ proptest! {
         tried(text.parse::<KeyId>());
         tried(AccountKey::of(&text));
         tried(SourcePrefix::of(address).to_string());
-        tried(modelward_identity::totp::verify(&enrolled().totp, &text, noon(), None));
+        tried(modelward_identity::totp::verify(crate::support::totp_of(enrolled()).0, &text, noon(), None));
     }
 
     #[test]

@@ -161,3 +161,23 @@ fn a_form_of_another_session_is_refused() {
     assert!(!mine.is_form_token(""));
     assert!(!mine.expose().contains(&mine.form_token()), "a form gives nothing away of the secret");
 }
+
+#[test]
+fn a_session_says_whether_one_signed_in_here() {
+    use modelward_identity::federation::Identity;
+    use modelward_identity::session::{EMBEDDED, Origin};
+
+    let house = House::new();
+    let opened = house.session(noon());
+    let methods = |record: &session::SessionRecord| -> Vec<String> {
+        let who = record.authenticate(&opened.token, &house.epochs, noon()).unwrap();
+        who.session().methods.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(methods(&opened.record), ["pwd", "otp", EMBEDDED]);
+    // An issuer can neither say so nor keep it from being said.
+    let identity = Identity { issuer: "https://id.example.org".to_owned(), subject: "dana".to_owned() };
+    let mut elsewhere = opened.record.clone();
+    elsewhere.origin = Some(Origin { identity, sid: None });
+    elsewhere.methods = ["pwd", EMBEDDED].iter().filter_map(|word| word.parse().ok()).collect();
+    assert_eq!(methods(&elsewhere), ["pwd"]);
+}

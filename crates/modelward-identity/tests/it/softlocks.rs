@@ -78,6 +78,33 @@ fn strangers_can_not_keep_the_owner_out() {
 }
 
 #[test]
+fn threat_18_a_hundred_guesses_elsewhere_do_not_stop_the_owner_with_a_passkey() {
+    let mut locks = Softlocks::new();
+    let looked_at = guess(&mut locks, "dana", THERE, 100);
+    let now = later(looked_at[99]);
+    assert!(locks.begin("dana", at(THERE), now).is_err(), "there it is over for the day");
+    let attempt = locks.begin_passkey("dana", at(HERE), now).unwrap();
+    locks.succeed(&attempt, now);
+    assert!(locks.begin("dana", at(THERE), now).is_err(), "which gives nobody elsewhere a new start");
+    // From a network where nobody guessed, the password waits for seconds at most.
+    let wait = locks.begin("dana", at(HERE), now).unwrap_err();
+    assert!(wait.until <= now + jiff::SignedDuration::from_secs(10));
+}
+
+#[test]
+fn threat_18_a_passkey_is_tried_once_a_second_and_from_each_network_apart() {
+    let mut locks = Softlocks::new();
+    assert!(locks.begin_passkey("dana", at(HERE), noon()).is_ok());
+    let wait = locks.begin_passkey("dana", at(HERE), noon()).unwrap_err();
+    assert_eq!(wait.until, later(1));
+    assert!(locks.begin_passkey("dana", at(THERE), noon()).is_ok());
+    // However often it fails it stays a second; the network as a whole is slowed down as by any failures.
+    for second in 1..20 {
+        assert!(locks.begin_passkey("dana", at(HERE), later(second)).is_ok(), "{second}");
+    }
+}
+
+#[test]
 fn success_gives_the_count_back() {
     let mut locks = Softlocks::new();
     guess(&mut locks, "dana", HERE, 30);

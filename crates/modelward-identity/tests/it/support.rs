@@ -9,13 +9,14 @@ use ed25519_dalek::Signer as _;
 use jiff::{SignedDuration, Timestamp};
 use modelward_decision::EpochScope;
 use modelward_decision::vocabulary::{Binding, ModelId, Name, PersonId, Privilege};
-use modelward_identity::enrol::{Enrolled, Enrolment};
+use modelward_identity::enrol::{Enrolled, Enrolment, Factor};
 use modelward_identity::password::{Password, Passwords};
 use modelward_identity::session::{self, Opened, Since};
 use modelward_identity::token::{
     Admission, Ask, ExchangeRefusal, Issuer, KeySet, MintedToken, Profile, ProofKey, Proofs, Scheme, Shown,
     SigningKey, Standing, TokenBinding, Unadmitted, Verifier, is_for_bearers,
 };
+use modelward_identity::totp::{Step, TotpSecret};
 use modelward_identity::{Authenticated, Epochs, Models, Rights};
 use modelward_seal::source::Ids;
 
@@ -207,6 +208,14 @@ pub(crate) fn enrolled() -> &'static Enrolled {
             .complete(&code, "dana", &password, &secret.code(noon()), &Passwords::new(), &ids, noon())
             .unwrap()
     })
+}
+
+/// What their authenticator app knows, and the step of the code it was confirmed with.
+pub(crate) fn totp_of(enrolled: &Enrolled) -> (&TotpSecret, Step) {
+    match &enrolled.factor {
+        Factor::Totp { secret, last_step } => (secret, *last_step),
+        Factor::Passkey(_) => panic!("enrolled with a passkey"),
+    }
 }
 
 pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
