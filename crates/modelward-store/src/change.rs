@@ -11,7 +11,7 @@ use modelward_identity::federation::{Identity, Link, Standing};
 use modelward_seal::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::credential::CredentialChange;
+use crate::credential::{CredentialChange, Factor};
 use crate::scim::{self, ResourceKind};
 
 /// One change of state, before it is known what of it narrows and what widens.
@@ -32,6 +32,8 @@ pub enum StateChange {
     Credential(Box<CredentialChange>),
     /// The person can no longer sign in.
     DropCredential(PersonId),
+    /// The person signs in without this one from now on.
+    DropFactor(PersonId, Factor),
     /// An identity of elsewhere is this person.
     Link(Box<Link>),
     /// The identity is nobody here any more.
@@ -66,8 +68,16 @@ pub enum Recorded {
         password: bool,
         totp: bool,
         recovery_codes: u32,
+        /// The passkey that comes beside those there are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passkey: Option<Digest>,
     },
     DropCredential(PersonId),
+    DropFactor {
+        person: PersonId,
+        #[serde(flatten)]
+        factor: Factor,
+    },
     Link(Box<Link>),
     Unlink(Box<Identity>),
     Issuer(Box<Standing>),
@@ -131,6 +141,9 @@ impl StateChange {
             Self::Policy(state) => vec![Recorded::Policy(state.clone())],
             Self::Credential(change) => vec![change.record()],
             Self::DropCredential(person) => vec![Recorded::DropCredential(*person)],
+            Self::DropFactor(person, factor) => {
+                vec![Recorded::DropFactor { person: *person, factor: *factor }]
+            }
             Self::Link(link) => vec![Recorded::Link(link.clone())],
             Self::Unlink(identity) => vec![Recorded::Unlink(identity.clone())],
             Self::Issuer(standing) => vec![Recorded::Issuer(standing.clone())],
@@ -157,7 +170,11 @@ impl Recorded {
             Self::Issuer(standing) => Some((Key::issuer(&standing.issuer), Some(Item::Issuer(standing)))),
             Self::Raise(raised) => Some((Key::signal(&raised.what), Some(Item::Signal(raised)))),
             Self::Lift(what) => Some((Key::signal(&what), None)),
-            Self::Bump(_) | Self::Credential { .. } | Self::DropCredential(_) | Self::Scim { .. } => None,
+            Self::Bump(_)
+            | Self::Credential { .. }
+            | Self::DropCredential(_)
+            | Self::DropFactor { .. }
+            | Self::Scim { .. } => None,
         }
     }
 }

@@ -271,6 +271,7 @@ fn normalised(mut commit: Commit) -> Result<Commit, CommitError> {
             | StateChange::Bootstrap(_)
             | StateChange::Policy(_)
             | StateChange::DropCredential(_)
+            | StateChange::DropFactor(..)
             | StateChange::Link(_)
             | StateChange::Unlink(_)
             | StateChange::Issuer(_)
@@ -299,7 +300,9 @@ fn subject(change: &StateChange) -> Option<Key> {
         StateChange::Bootstrap(_) => Some(Key::bootstrap()),
         StateChange::Policy(_) => Some(Key::policy()),
         StateChange::Credential(change) => Some(Key::new("credential", change.person)),
-        StateChange::DropCredential(person) => Some(Key::new("credential", person)),
+        StateChange::DropCredential(person) | StateChange::DropFactor(person, _) => {
+            Some(Key::new("credential", person))
+        }
         StateChange::Link(link) => Some(Key::identity(&link.identity)),
         StateChange::Unlink(identity) => Some(Key::identity(identity)),
         StateChange::Issuer(standing) => Some(Key::issuer(&standing.issuer)),
@@ -435,6 +438,9 @@ impl Step {
         match record {
             Recorded::Bump(scope) => self.bump(connection, scope).await?,
             Recorded::DropCredential(person) => credential::drop_all(connection, person).await?,
+            Recorded::DropFactor { person, factor } => {
+                credential::drop_factor(connection, person, factor).await?;
+            }
             Recorded::Credential { .. } | Recorded::Scim { .. } => {}
             record => {
                 let gone_unseen = matches!(record, Recorded::RemoveDescription(_));
@@ -678,6 +684,7 @@ async fn check<'a>(
             | Recorded::Bootstrap(_)
             | Recorded::Policy(_)
             | Recorded::DropCredential(_)
+            | Recorded::DropFactor { .. }
             | Recorded::Link(_)
             | Recorded::Unlink(_)
             | Recorded::Issuer(_)

@@ -1,4 +1,4 @@
-//! What a person signs in with: a password hash, a sealed TOTP seed, hashes of recovery codes.
+//! What a person signs in with: a password hash, a sealed TOTP seed, passkeys, hashes of recovery codes.
 //!
 //! A new credential counts once its ledger entry is durable; a dropped one is gone at commit. Old ones are
 //! overwritten, not kept: there is no past moment of a password.
@@ -8,12 +8,14 @@ use modelward_decision::vocabulary::{EventId, PersonId};
 use modelward_identity::password::PasswordHash;
 use modelward_identity::recovery::RecoveryCodes;
 use modelward_seal::Digest;
+use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
 use crate::change::Recorded;
 use crate::error::Doing;
+use crate::passkey::{self, NewPasskey};
 use crate::secret::Sealed;
-use crate::sql::{count, from_json, micros, number, parse, text, time, to_json};
+use crate::sql::{FOREVER, count, from_json, micros, number, parse, text, time, to_json};
 use crate::{Store, StoreError};
 
 /// New parts of a credential; what is `None` stays as it is.
@@ -27,6 +29,17 @@ pub struct CredentialChange {
     pub totp_step: Option<u64>,
     /// Replaces every recovery code.
     pub recovery: Option<RecoveryCodes>,
+    /// Comes beside the passkeys there are.
+    pub passkey: Option<NewPasskey>,
+}
+
+/// A second factor that is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "factor", content = "id")]
+pub enum Factor {
+    Totp,
+    /// By [`modelward_identity::passkey::Passkey::id`].
+    Passkey(Digest),
 }
 
 /// What a person can sign in with now.
@@ -43,6 +56,13 @@ pub struct Credential {
 
 /// Most recovery codes one person has.
 pub const RECOVERY_CODES_MAX: usize = 32;
+
+impl CredentialChange {
+    /// Nothing new yet.
+    pub const fn of(person: PersonId) -> Self {
+        Self { person, password: None, totp: None, totp_step: None, recovery: None, passkey: None }
+    }
+}
 
 impl Store {
     pub async fn credential(&self, person: PersonId) -> Result<Option<Credential>, StoreError> {
@@ -78,10 +98,13 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<PersonId>, StoreError> {
         let rows = sqlx::query(
-            "SELECT person FROM credential WHERE totp_sealed <> '' AND person > $1 ORDER BY person LIMIT $2",
+            "SELECT person FROM credential WHERE person > $1 AND (totp_sealed <> '' OR EXISTS
+                 (SELECT 1 FROM passkey WHERE passkey.person = credential.person AND copied_at = $3))
+             ORDER BY person LIMIT $2",
         )
         .bind(after.map(|id| id.to_string()).unwrap_or_default())
         .bind(crate::sql::page(limit))
+        .bind(FOREVER)
         .fetch_all(self.pool())
         .await
         .doing("list who holds a second factor")?;
@@ -156,6 +179,7 @@ impl CredentialChange {
             password: self.password.is_some(),
             totp: self.totp.is_some(),
             recovery_codes: u32::try_from(codes).unwrap_or(u32::MAX),
+            passkey: self.passkey.as_ref().map(|new| new.passkey.id()),
         }
     }
 }
@@ -170,10 +194,12 @@ pub(crate) async fn hold_back(
         Some(codes) => to_json(&codes.unused, "recovery codes")?,
         None => String::new(),
     };
+    let passkey = change.passkey.as_ref().map(passkey::to_pending).transpose()?.unwrap_or_default();
     let step = change.totp_step.and_then(|step| i64::try_from(step).ok()).unwrap_or(-1);
     sqlx::query(
-        "INSERT INTO pending_credential (event, person, sequence, password, totp_sealed, totp_step, recovery)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO pending_credential (event, person, sequence, password, totp_sealed, totp_step, recovery,
+                                         passkey)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(event.to_string())
     .bind(change.person.to_string())
@@ -182,6 +208,7 @@ pub(crate) async fn hold_back(
     .bind(change.totp.as_ref().map(Sealed::to_hex).unwrap_or_default())
     .bind(step)
     .bind(recovery)
+    .bind(passkey)
     .execute(connection)
     .await
     .doing("hold back a credential")?;
@@ -193,6 +220,7 @@ pub(crate) async fn drop_all(connection: &mut AnyConnection, person: PersonId) -
     for sql in [
         "DELETE FROM credential WHERE person = $1",
         "DELETE FROM recovery_code WHERE person = $1",
+        "DELETE FROM passkey WHERE person = $1",
         "DELETE FROM pending_credential WHERE person = $1",
     ] {
         sqlx::query(sql)
@@ -204,6 +232,30 @@ pub(crate) async fn drop_all(connection: &mut AnyConnection, person: PersonId) -
     Ok(())
 }
 
+/// Takes one second factor away, including one that was to come in its place.
+pub(crate) async fn drop_factor(
+    connection: &mut AnyConnection,
+    person: PersonId,
+    factor: Factor,
+) -> Result<(), StoreError> {
+    match factor {
+        Factor::Passkey(id) => passkey::remove(connection, person, &id).await,
+        Factor::Totp => {
+            for sql in [
+                "UPDATE credential SET totp_sealed = '', totp_step = -1 WHERE person = $1",
+                "UPDATE pending_credential SET totp_sealed = '' WHERE person = $1",
+            ] {
+                sqlx::query(sql)
+                    .bind(person.to_string())
+                    .execute(&mut *connection)
+                    .await
+                    .doing("drop an authenticator")?;
+            }
+            Ok(())
+        }
+    }
+}
+
 /// Brings the held back credentials of an event into force, except parts that a later event replaced already.
 pub(crate) async fn release(
     connection: &mut AnyConnection,
@@ -211,7 +263,7 @@ pub(crate) async fn release(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let rows = sqlx::query(
-        "SELECT person, sequence, password, totp_sealed, totp_step, recovery
+        "SELECT person, sequence, password, totp_sealed, totp_step, recovery, passkey
          FROM pending_credential WHERE event = $1",
     )
     .bind(event.to_string())
@@ -260,6 +312,9 @@ pub(crate) async fn release(
         if let Some(recovery) = some(text(&row, 5)?) {
             let hashes: Vec<Digest> = from_json(recovery, "recovery codes")?;
             set_recovery(connection, person, sequence, &hashes).await?;
+        }
+        if let Some(pending) = some(text(&row, 6)?) {
+            passkey::release(connection, person, pending, at).await?;
         }
     }
     sqlx::query("DELETE FROM pending_credential WHERE event = $1")

@@ -49,7 +49,9 @@ pub fn direction(before: Option<&Item>, change: &StateChange) -> Direction {
         StateChange::Remove(_) | StateChange::Revoke(_) | StateChange::Unlink(_) | StateChange::Lift(_) => {
             None
         }
-        StateChange::Bump(_) | StateChange::DropCredential(_) => return Direction::Narrows,
+        StateChange::Bump(_) | StateChange::DropCredential(_) | StateChange::DropFactor(..) => {
+            return Direction::Narrows;
+        }
         StateChange::Credential(_) => return Direction::Widens,
         // What somebody says is in force nowhere.
         StateChange::Scim(_) => return Direction::Neither,

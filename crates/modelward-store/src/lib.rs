@@ -28,6 +28,7 @@ pub mod gateway;
 pub mod grants;
 pub mod key;
 pub mod outbox;
+pub mod passkey;
 pub mod received;
 pub mod refresh;
 pub mod scim;

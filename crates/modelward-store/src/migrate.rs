@@ -26,6 +26,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 5, name: "signal", sql: include_str!("../migrations/0005_signal.sql") },
     Migration { number: 6, name: "refresh", sql: include_str!("../migrations/0006_refresh.sql") },
     Migration { number: 7, name: "scim", sql: include_str!("../migrations/0007_scim.sql") },
+    Migration { number: 8, name: "passkey", sql: include_str!("../migrations/0008_passkey.sql") },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -34,8 +34,8 @@ impl Store {
             "INSERT INTO session (id, principal, token_hash, strength, methods, binding, authenticated_at,
                                   created_at, last_seen_at, expires_at, epoch_principal, epoch_session,
                                   user_agent, ended_at, scope, proof_ends_at, issuer, subject,
-                                  issuer_session)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+                                  issuer_session, source)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         )
         .bind(session.id.to_string())
         .bind(session.principal.to_string())
@@ -56,6 +56,7 @@ impl Store {
         .bind(said(origin.map(|origin| origin.identity.issuer.as_str())))
         .bind(said(origin.map(|origin| origin.identity.subject.as_str())))
         .bind(said(origin.and_then(|origin| origin.sid.as_deref())))
+        .bind(said(session.source.as_deref()))
         .execute(self.pool())
         .await
         .doing("begin a session")?;
@@ -67,7 +68,7 @@ impl Store {
         let row = sqlx::query(
             "SELECT id, principal, token_hash, strength, methods, binding, authenticated_at, created_at,
                     last_seen_at, epoch_principal, epoch_session, user_agent, ended_at,
-                    scope, proof_ends_at, issuer, subject, issuer_session
+                    scope, proof_ends_at, issuer, subject, issuer_session, source
              FROM session WHERE token_hash = $1",
         )
         .bind(hash.to_string())
@@ -81,7 +82,7 @@ impl Store {
         let row = sqlx::query(
             "SELECT id, principal, token_hash, strength, methods, binding, authenticated_at, created_at,
                     last_seen_at, epoch_principal, epoch_session, user_agent, ended_at,
-                    scope, proof_ends_at, issuer, subject, issuer_session
+                    scope, proof_ends_at, issuer, subject, issuer_session, source
              FROM session WHERE id = $1",
         )
         .bind(id.to_string())
@@ -101,7 +102,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT id, principal, token_hash, strength, methods, binding, authenticated_at, created_at,
                     last_seen_at, epoch_principal, epoch_session, user_agent, ended_at,
-                    scope, proof_ends_at, issuer, subject, issuer_session
+                    scope, proof_ends_at, issuer, subject, issuer_session, source
              FROM session WHERE principal = $1 AND id > $2 ORDER BY id LIMIT $3",
         )
         .bind(principal.to_string())
@@ -124,7 +125,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT id, principal, token_hash, strength, methods, binding, authenticated_at, created_at,
                     last_seen_at, epoch_principal, epoch_session, user_agent, ended_at,
-                    scope, proof_ends_at, issuer, subject, issuer_session
+                    scope, proof_ends_at, issuer, subject, issuer_session, source
              FROM session WHERE issuer = $1 AND ended_at = $2 AND ($3 = '' OR subject = $3)
                             AND ($4 = '' OR issuer_session = $4) ORDER BY id LIMIT $5",
         )
@@ -225,6 +226,10 @@ fn from_row(row: &AnyRow) -> Result<Session, StoreError> {
         },
         until: if number(row, 14)? == FOREVER { None } else { Some(time(row, 14)?) },
         origin: origin(row)?,
+        source: match text(row, 18)? {
+            "" => None,
+            network => Some(network.to_owned()),
+        },
     };
     let ended_at = if number(row, 12)? == FOREVER { None } else { Some(time(row, 12)?) };
     Ok(Session { record, ended_at })

@@ -158,6 +158,7 @@ impl System {
             scope: CredentialScope::Full,
             until: None,
             origin: None,
+            source: None,
         };
         Ok(record.authenticate(&token, &*snapshot, now)?)
     }

@@ -13,6 +13,7 @@ use modelward_governance::Bootstrap;
 use modelward_governance::inventory::{Description, Thing};
 use modelward_governance::policy::PolicyState;
 use modelward_identity::federation::{Identity, Link, Standing};
+use modelward_identity::passkey::Passkey;
 use modelward_identity::password::PasswordHash;
 use modelward_identity::recovery::RecoveryCodes;
 use modelward_identity::refresh::{FAMILIES_MAX, Family, Use};
@@ -22,7 +23,7 @@ use modelward_identity::token::{Profile, Thumbprint, TokenBinding};
 use modelward_identity::{EpochMark, Strength};
 use modelward_seal::Digest;
 use modelward_store::bundles::{BundleHead, BundleRow};
-use modelward_store::credential::CredentialChange;
+use modelward_store::credential::{CredentialChange, Factor};
 use modelward_store::enrolment::Enrolment;
 use modelward_store::federation::{SIGHTINGS_KEPT, Sighting};
 use modelward_store::gateway::GatewayInvitation;
@@ -31,6 +32,7 @@ use modelward_store::key::{KeyState, SigningKey};
 use modelward_store::scim::{
     Client as ScimClient, Resource, ResourceKind, Secret as ScimSecret, Subject, Write,
 };
+use modelward_store::passkey::{NewPasskey, StoredCeremony, StoredPasskey};
 use modelward_store::secret::Sealed;
 use modelward_store::sign_in::Attempt;
 use modelward_store::{
@@ -101,6 +103,9 @@ promises![
     an_older_credential_never_replaces_a_newer_one,
     a_one_time_code_counts_once,
     a_recovery_code_counts_once,
+    a_passkey_counts_from_the_ledger_on_until_it_is_removed,
+    of_two_signatures_at_once_one_counts,
+    a_challenge_is_taken_once_in_time_and_for_what_it_is,
     an_enrolment_code_counts_once,
     a_gateway_is_let_in_once_and_known_by_its_certificate,
     a_session_ends_for_good,
@@ -429,8 +434,7 @@ async fn references_lead_somewhere(place: &Place) {
     let mut thing = grant(90);
     thing.scope = ScopeRef::Model(id(49));
     assert!(dangles(give(thing)).await);
-    let credential =
-        CredentialChange { person: id(9), password: None, totp: None, totp_step: None, recovery: None };
+    let credential = CredentialChange::of(id(9));
     assert!(dangles(StateChange::Credential(Box::new(credential))).await);
     assert!(store.pending_outbox(10).await.unwrap().is_empty(), "nothing of a refused commit stays");
     assert!(matches!(
@@ -560,7 +564,13 @@ async fn the_outbox_holds_no_secret(place: &Place) {
     assert_eq!(
         pending.changes,
         [
-            Recorded::Credential { person: id(2), password: true, totp: true, recovery_codes: 2 },
+            Recorded::Credential {
+                person: id(2),
+                password: true,
+                totp: true,
+                recovery_codes: 2,
+                passkey: None,
+            },
             Recorded::Grant(Box::new(grant(90))),
         ]
     );
@@ -722,6 +732,7 @@ fn credential(person: PersonId, kind: u8) -> CredentialChange {
         totp: Some(Sealed::new(vec![7, kind]).unwrap()),
         totp_step: Some(100),
         recovery: Some(RecoveryCodes { unused: vec![Digest::of(&[kind, 1]), Digest::of(&[kind, 2])] }),
+        passkey: None,
     }
 }
 
@@ -783,6 +794,98 @@ async fn a_one_time_code_counts_once(place: &Place) {
     assert!(!store.use_totp_step(id(2), 100).await.unwrap(), "nor an earlier one");
     assert!(!store.use_totp_step(id(1), 101).await.unwrap(), "nor somebody who has none");
     assert!(place.open().await.use_totp_step(id(2), 102).await.unwrap());
+}
+
+/// A public key as a device made it, under another credential id each.
+fn passkey(number: u8) -> Passkey {
+    // Base64url of 32 bytes.
+    let id = char::from(b'A' + 4 * number).to_string().repeat(43);
+    let text = include_str!("passkey.json").replace("CREDENTIAL", &id);
+    Passkey::from_stored(text.trim()).unwrap()
+}
+
+async fn give_passkey(store: &Store, number: u128, key: u8) {
+    let new = NewPasskey { name: format!("key {key}"), passkey: passkey(key) };
+    let change = CredentialChange { passkey: Some(new), ..CredentialChange::of(id(2)) };
+    store.commit(commit(number, [StateChange::Credential(Box::new(change))])).await.unwrap();
+}
+
+async fn a_passkey_counts_from_the_ledger_on_until_it_is_removed(place: &Place) {
+    let store = furnished(place).await;
+    give_passkey(&store, NEXT, 1).await;
+    assert_eq!(store.passkeys(id(2)).await.unwrap(), []);
+    assert_eq!(store.second_factor_holders(None, 10).await.unwrap(), []);
+    store.ledgered(event(NEXT), 60, noon()).await.unwrap();
+    give_passkey(&store, NEXT + 1, 2).await;
+    store.ledgered(event(NEXT + 1), 61, noon()).await.unwrap();
+    let found = place.open().await.passkeys(id(2)).await.unwrap();
+    let names: Vec<&str> = found.iter().map(|each| each.name.as_str()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(found.iter().all(StoredPasskey::counts));
+    assert_eq!(store.passkey_owner(&passkey(1).id()).await.unwrap(), Some(id(2)));
+    assert_eq!(store.second_factor_holders(None, 10).await.unwrap(), [id(2)]);
+
+    let drop = StateChange::DropFactor(id(2), Factor::Passkey(passkey(1).id()));
+    store.commit(commit(NEXT + 2, [drop])).await.unwrap();
+    assert_eq!(store.passkeys(id(2)).await.unwrap().len(), 1, "gone at commit");
+    assert!(store.passkey_was_copied(&passkey(2).id(), after(9)).await.unwrap());
+    assert!(!store.passkey_was_copied(&passkey(2).id(), after(10)).await.unwrap());
+    assert_eq!(store.second_factor_holders(None, 10).await.unwrap(), [], "a copied one is none");
+    assert_eq!(store.passkeys(id(2)).await.unwrap()[0].copied_at, Some(after(9)));
+    store.commit(commit(NEXT + 3, [StateChange::DropCredential(id(2))])).await.unwrap();
+    assert_eq!(store.passkeys(id(2)).await.unwrap(), []);
+}
+
+async fn of_two_signatures_at_once_one_counts(place: &Place) {
+    let store = furnished(place).await;
+    give_passkey(&store, NEXT, 1).await;
+    store.ledgered(event(NEXT), 60, noon()).await.unwrap();
+    let read = store.passkeys(id(2)).await.unwrap().remove(0);
+    assert!(store.use_passkey(&read, &read.passkey, 7, after(1)).await.unwrap());
+    assert!(!store.use_passkey(&read, &read.passkey, 8, after(1)).await.unwrap(), "another one came between");
+    let read = store.passkeys(id(2)).await.unwrap().remove(0);
+    assert_eq!((read.counter, read.used_at), (7, Some(after(1))));
+    assert!(store.passkey_was_copied(&read.id(), after(2)).await.unwrap());
+    assert!(!store.use_passkey(&read, &read.passkey, 9, after(3)).await.unwrap(), "it counts no more");
+}
+
+fn ceremony(number: u32, purpose: &str) -> StoredCeremony {
+    StoredCeremony {
+        challenge: Digest::of(&number.to_be_bytes()),
+        purpose: purpose.to_owned(),
+        source: "192.0.2.0/24".to_owned(),
+        state: format!("state {number}"),
+        expires_at: after(300 + i64::from(number)),
+    }
+}
+
+async fn a_challenge_is_taken_once_in_time_and_for_what_it_is(place: &Place) {
+    let store = furnished(place).await;
+    let take = async |number: u32, purpose: &str, at: i64| {
+        let challenge = Digest::of(&number.to_be_bytes());
+        store.take_ceremony(&challenge, purpose, after(at)).await.unwrap().is_some()
+    };
+    for number in 1..=3 {
+        store.begin_ceremony(&ceremony(number, StoredCeremony::SIGN_IN), noon()).await.unwrap();
+    }
+    assert!(take(1, StoredCeremony::SIGN_IN, 1).await);
+    assert!(!take(1, StoredCeremony::SIGN_IN, 1).await, "once");
+    assert!(!take(2, "add se_1", 1).await, "for something else");
+    assert!(!take(2, StoredCeremony::SIGN_IN, 1).await, "and gone by that");
+    assert!(!take(3, StoredCeremony::SIGN_IN, 303).await, "too late");
+
+    // What is bound to somebody is begun anew, not twice.
+    store.begin_ceremony(&ceremony(4, "add se_1"), noon()).await.unwrap();
+    store.begin_ceremony(&ceremony(5, "add se_1"), noon()).await.unwrap();
+    assert!(!take(4, "add se_1", 1).await);
+    assert!(take(5, "add se_1", 1).await);
+
+    // A network that asks without end loses its own oldest.
+    for number in 10..80 {
+        store.begin_ceremony(&ceremony(number, StoredCeremony::SIGN_IN), noon()).await.unwrap();
+    }
+    assert!(!take(10, StoredCeremony::SIGN_IN, 1).await);
+    assert!(take(79, StoredCeremony::SIGN_IN, 1).await);
 }
 
 async fn a_recovery_code_counts_once(place: &Place) {
@@ -888,6 +991,7 @@ fn session(number: u128, person: u128) -> SessionRecord {
         scope: CredentialScope::Full,
         until: None,
         origin: None,
+        source: Some("192.0.2.0/24".to_owned()),
     }
 }
 

@@ -14,7 +14,7 @@ use modelward_governance::policy::PolicyState;
 use modelward_identity::federation::{Identity, Link, Standing};
 use modelward_seal::Digest;
 use modelward_store::change::Item;
-use modelward_store::credential::CredentialChange;
+use modelward_store::credential::{CredentialChange, Factor};
 use modelward_store::direction::{direction, meet};
 use modelward_store::{Direction, StateChange};
 
@@ -52,10 +52,10 @@ fn every_change_has_a_direction() {
     t.row("grant: new", None, &give(grant(1)));
     t.row("grant: revoked", Some(Item::Grant(Box::new(grant(1)))), &StateChange::Revoke(id(1)));
     t.row("epoch: bumped", None, &StateChange::Bump(EpochScope::Principal(PrincipalRef::Person(id(1)))));
-    let credential =
-        CredentialChange { person: id(1), password: None, totp: None, totp_step: None, recovery: None };
+    let credential = CredentialChange::of(id(1));
     t.row("credential: new", None, &StateChange::Credential(Box::new(credential)));
     t.row("credential: dropped", None, &StateChange::DropCredential(id(1)));
+    t.row("credential: a factor dropped", None, &StateChange::DropFactor(id(1), Factor::Totp));
 
     let open = Bootstrap::Open { first: id(1), opened_at: noon() };
     let closed = Bootstrap::Closed { pair: [id(1), id(2)], closed_at: noon() };
@@ -251,6 +251,7 @@ fn every_change_has_a_direction() {
         epoch: bumped                              narrows
         credential: new                            widens
         credential: dropped                        narrows
+        credential: a factor dropped               narrows
         bootstrap: opened                          widens
         bootstrap: closed                          narrows
         policy: another bundle                     widens

@@ -14,6 +14,7 @@ use modelward_identity::federation::{Identity, Link, Standing};
 use modelward_seal::Digest;
 use modelward_store::Recorded;
 use modelward_store::scim::ResourceKind;
+use modelward_store::credential::Factor;
 
 use crate::house::{
     alias, dataset, endpoint, environment, grant, group, id, machine, model, name, names, noon, person,
@@ -73,7 +74,22 @@ fn everything() -> Vec<Recorded> {
                 .try_out(Digest::of(b"new"), Reach::Canary { per_mille: 50 })
                 .unwrap(),
         ),
-        Recorded::Credential { person: id(2), password: true, totp: false, recovery_codes: 10 },
+        Recorded::Credential {
+            person: id(2),
+            password: true,
+            totp: false,
+            recovery_codes: 10,
+            passkey: None,
+        },
+        Recorded::Credential {
+            person: id(2),
+            password: false,
+            totp: false,
+            recovery_codes: 0,
+            passkey: Some(Digest::of(b"key")),
+        },
+        Recorded::DropFactor { person: id(2), factor: Factor::Totp },
+        Recorded::DropFactor { person: id(2), factor: Factor::Passkey(Digest::of(b"key")) },
         Recorded::DropCredential(id(2)),
         Recorded::Link(Box::new(Link { identity: identity(), person: id(2), linked_at: noon() })),
         Recorded::Unlink(Box::new(identity())),
@@ -135,6 +151,9 @@ fn stored_texts_stay_as_they_are() {
         {"change":"bootstrap","of":{"state":"closed","pair":["pe_01jm000000e008000000000001","pe_01jm000000e008000000000002"],"closed_at":"2026-03-02T12:00:00Z"}}
         {"change":"policy","of":{"step":1,"active":"sha256:0000000000000000000000000000000000000000000000000000000000000000","on_trial":{"bundle":"sha256:11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437","reach":{"kind":"canary","per_mille":50}}}}
         {"change":"credential","of":{"person":"pe_01jm000000e008000000000002","password":true,"totp":false,"recovery_codes":10}}
+        {"change":"credential","of":{"person":"pe_01jm000000e008000000000002","password":false,"totp":false,"recovery_codes":0,"passkey":"sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"}}
+        {"change":"drop-factor","of":{"person":"pe_01jm000000e008000000000002","factor":"totp"}}
+        {"change":"drop-factor","of":{"person":"pe_01jm000000e008000000000002","factor":"passkey","id":"sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"}}
         {"change":"drop-credential","of":"pe_01jm000000e008000000000002"}
         {"change":"link","of":{"identity":{"issuer":"https://id.example.org","subject":"248289761001"},"person":"pe_01jm000000e008000000000002","linked_at":"2026-03-02T12:00:00Z"}}
         {"change":"unlink","of":{"issuer":"https://id.example.org","subject":"248289761001"}}
