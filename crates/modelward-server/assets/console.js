@@ -135,6 +135,50 @@
     addEventListener("pagehide", () => rest(""));
   });
 
+  // Passkeys: the challenge of the server goes to the device, the answer of the device into the form. Without scripts, or
+  // in a browser that knows no passkeys, these forms stay hidden.
+  all("form[data-passkey]").forEach((form) => {
+    const kind = form.dataset.passkey;
+    const known = window.PublicKeyCredential;
+    const parse = known && (kind === "create" ? known.parseCreationOptionsFromJSON : known.parseRequestOptionsFromJSON);
+    if (!parse) return;
+    const [button, problem] = [one("button", form), one("[role=alert]", form)];
+    const field = (name) => one(`[name=${name}]`, form);
+    const reasons = {
+      NotAllowedError: "Nothing was confirmed: it was cancelled, or it took too long.",
+      InvalidStateError: "This device holds a passkey of yours already.",
+      SecurityError: "Passkeys cannot be used at this address.",
+    };
+    const begin = async () => {
+      const headers = {};
+      if (field("csrf")) headers["mw-form-token"] = field("csrf").value;
+      let body;
+      if (form.dataset.sends) {
+        headers["content-type"] = "application/json";
+        body = JSON.stringify(Object.fromEntries(form.dataset.sends.split(" ").map((name) => [name, field(name).value])));
+      }
+      const answer = await fetch(form.dataset.begin, { method: "POST", headers, body });
+      const said = await answer.json();
+      if (answer.ok) return parse.call(known, said.options.publicKey);
+      throw new Error([said.error.message, said.error.hint].filter(Boolean).join("; "));
+    };
+    form.hidden = false;
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      button.disabled = true;
+      problem.hidden = true;
+      try {
+        const credential = await navigator.credentials[kind]({ publicKey: await begin() });
+        field("credential").value = JSON.stringify(credential);
+        form.submit();
+      } catch (error) {
+        problem.textContent = reasons[error.name] ?? error.message;
+        problem.hidden = false;
+        button.disabled = false;
+      }
+    });
+  });
+
   // Completion of the question, part by part.
   const ask = one("input[data-words]");
   if (ask) {

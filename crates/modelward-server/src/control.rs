@@ -20,6 +20,7 @@ use modelward_enforcement::{
 use modelward_governance::Bootstrap;
 use modelward_governance::bootstrap::Holder;
 use modelward_governance::policy::PolicyState;
+use modelward_identity::passkey::RelyingParty;
 use modelward_identity::password::Passwords;
 use modelward_identity::softlock::Softlocks;
 use modelward_identity::token::{Admission, Issuer, Proofs, Verifier};
@@ -101,6 +102,8 @@ pub struct ControlPlane {
     pub(crate) totp_key: TotpKey,
     pub(crate) settings: Settings,
     pub(crate) passwords: Arc<Passwords>,
+    /// `None` where the console is reached by an address: browsers make passkeys for names only.
+    pub(crate) passkeys: Option<RelyingParty>,
     /// Behind a plain lock: each use is a few map operations.
     pub(crate) softlocks: Mutex<Softlocks>,
     pub(crate) figures: Arc<Figures>,
@@ -161,6 +164,9 @@ impl ControlPlane {
         for (key, lock) in store.softlocks(now).await.map_err(StartError::Load)? {
             softlocks.restore(key, lock);
         }
+        let passkeys = RelyingParty::new(&settings.external_url, settings.issuer_name.as_str())
+            .map_err(|why| tracing::info!(%why, "there are no passkeys here"))
+            .ok();
         let publisher = Publisher::new(Arc::new(snapshot), Arc::clone(&clock));
         let mut run = [0; 16];
         ids.fill(&mut run);
@@ -194,6 +200,7 @@ impl ControlPlane {
             totp_key,
             settings,
             passwords: Arc::new(Passwords::new()),
+            passkeys,
             softlocks: Mutex::new(softlocks),
             figures,
             policies,

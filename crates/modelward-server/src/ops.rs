@@ -5,6 +5,7 @@ pub(crate) mod account;
 pub(crate) mod decisions;
 pub(crate) mod enrol;
 pub(crate) mod explain;
+pub(crate) mod factors;
 pub(crate) mod federation;
 pub(crate) mod gateways;
 pub(crate) mod grants;

@@ -164,6 +164,9 @@ fn recorded(change: &StateChange) -> Vec<Recorded> {
         StateChange::Policy(state) => vec![Recorded::Policy(state.clone())],
         StateChange::Credential(_) => Vec::new(),
         StateChange::DropCredential(person) => vec![Recorded::DropCredential(*person)],
+        StateChange::DropFactor(person, factor) => {
+            vec![Recorded::DropFactor { person: *person, factor: *factor }]
+        }
         StateChange::Link(link) => vec![Recorded::Link(link.clone())],
         StateChange::Unlink(identity) => vec![Recorded::Unlink(identity.clone())],
         StateChange::Issuer(standing) => vec![Recorded::Issuer(standing.clone())],

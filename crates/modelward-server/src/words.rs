@@ -7,6 +7,7 @@ use modelward_decision::grant::{Conditions, Day, Window};
 use modelward_decision::inventory::{OnSensitiveAsk, Protocol};
 use modelward_decision::vocabulary::{Confidence, Source};
 use modelward_decision::{Obligation, Remedy, Snapshot};
+use modelward_identity::session::EMBEDDED;
 
 use crate::names;
 use crate::wire::{ObligationView, RemedyView};
@@ -43,12 +44,14 @@ pub(crate) fn span(seconds: u32) -> String {
 pub(crate) fn methods<T: AsRef<str>>(methods: impl IntoIterator<Item = T>) -> String {
     let words: Vec<String> = methods
         .into_iter()
-        .map(|method| match method.as_ref() {
-            "pwd" => "password".to_owned(),
-            "otp" => "code".to_owned(),
-            "recovery" => "recovery code".to_owned(),
-            "hwk" => "security key".to_owned(),
-            other => other.to_owned(),
+        .filter_map(|method| match method.as_ref() {
+            "pwd" => Some("password".to_owned()),
+            "otp" => Some("code".to_owned()),
+            "recovery" => Some("recovery code".to_owned()),
+            "hwk" | "swk" => Some("passkey".to_owned()),
+            // That the device knew its holder goes with a passkey; where one signed in is told apart.
+            "user" | EMBEDDED => None,
+            other => Some(other.to_owned()),
         })
         .collect();
     if words.is_empty() { "nothing".to_owned() } else { words.join(" and ") }

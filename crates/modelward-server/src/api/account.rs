@@ -12,11 +12,12 @@ use crate::caller;
 use crate::control::json;
 use crate::http::{respond, respond_plain};
 use crate::ops::account::{self, SignedIn};
-use crate::ops::{enrol as enrolment, token as exchange};
+use crate::ops::{enrol as enrolment, factors, token as exchange};
 use crate::problem::Problem;
 use crate::settings::Settings;
 use crate::wire::{
-    EnrolConfirmRequest, EnrolRequest, LoginRequest, RevokeTokenRequest, TokenError, TokenRequest,
+    AddPasskeyRequest, AuthenticatorRequest, EnrolConfirmRequest, EnrolPasskeyBegin, EnrolPasskeyRequest,
+    EnrolRequest, LoginRequest, PasskeyLoginRequest, RevokeTokenRequest, Secret, TokenError, TokenRequest,
 };
 
 /// Requests without a credential of their own come from our pages or from no page at all: a program sends neither
@@ -46,6 +47,120 @@ pub(super) async fn login(State(plane): State<Plane>, request: Request<Body>) ->
     let asked: LoginRequest = incoming.json()?;
     let signed_in = account::sign_in(&plane, &incoming.visit, asked, Binding::None).await?;
     respond(signed_in.map(|signed_in| account::logged_in(&plane, &signed_in)))
+}
+
+pub(super) async fn enrol_passkey_begin(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    not_from_elsewhere(&incoming.parts, &plane.settings)?;
+    let asked: EnrolPasskeyBegin = incoming.json()?;
+    respond_plain(&enrolment::begin_passkey(&plane, &incoming.visit, asked).await?)
+}
+
+pub(super) async fn enrol_passkey(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    not_from_elsewhere(&incoming.parts, &plane.settings)?;
+    let asked: EnrolPasskeyRequest = incoming.json()?;
+    respond(enrolment::confirm_passkey(&plane, &incoming.visit, asked).await?)
+}
+
+pub(super) async fn passkey_login_begin(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    not_from_elsewhere(&incoming.parts, &plane.settings)?;
+    respond_plain(&factors::begin_sign_in(&plane, &incoming.visit).await?)
+}
+
+pub(super) async fn passkey_login(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    not_from_elsewhere(&incoming.parts, &plane.settings)?;
+    let asked: PasskeyLoginRequest = incoming.json()?;
+    let signed_in = factors::sign_in(&plane, &incoming.visit, &asked, Binding::None).await?;
+    respond(signed_in.map(|signed_in| account::logged_in(&plane, &signed_in)))
+}
+
+pub(super) async fn again_begin(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(factors::begin_again(&plane, &caller).await?)
+}
+
+/// The new session goes the way the old one came: a browser gets a cookie, a program the secret.
+pub(super) async fn again(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    let asked: PasskeyLoginRequest = incoming.json()?;
+    let allowed = factors::again(&plane, &caller, &incoming.visit, &asked).await?;
+    let in_browser = caller.form_token.is_some();
+    let mut set = None;
+    let allowed = allowed.map(|signed_in| {
+        let mut answer = account::logged_in(&plane, &signed_in);
+        if in_browser {
+            set = Some(cookie(&plane.settings, &signed_in));
+            answer.session_secret = Secret::new("");
+        }
+        answer
+    });
+    let mut response = respond(allowed)?;
+    if let Some(cookie) = set.transpose()? {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+pub(super) async fn factors(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(factors::own(&plane, &caller).await?)
+}
+
+pub(super) async fn attempts(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(factors::attempts(&plane, &caller).await?)
+}
+
+pub(super) async fn passkey_begin(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(factors::begin_passkey(&plane, &caller).await?)
+}
+
+pub(super) async fn add_passkey(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    let asked: AddPasskeyRequest = incoming.json()?;
+    respond(factors::add_passkey(&plane, &caller, &incoming.visit, asked).await?)
+}
+
+pub(super) async fn remove_passkey(
+    State(plane): State<Plane>,
+    Path(passkey): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(factors::remove_passkey(&plane, &caller, &passkey).await?)
+}
+
+pub(super) async fn authenticator_begin(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(factors::begin_authenticator(&plane, &caller).await?)
+}
+
+pub(super) async fn add_authenticator(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let incoming = incoming(&plane, request).await?;
+    let caller = incoming.caller(&plane).await?;
+    let asked: AuthenticatorRequest = incoming.json()?;
+    respond(factors::add_authenticator(&plane, &caller, asked).await?)
+}
+
+pub(super) async fn remove_authenticator(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(factors::remove_authenticator(&plane, &caller).await?)
+}
+
+pub(super) async fn recovery_codes(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(factors::new_recovery_codes(&plane, &caller).await?)
+}
+
+pub(super) async fn end_others(State(plane): State<Plane>, request: Request<Body>) -> Answer {
+    let caller = incoming(&plane, request).await?.caller(&plane).await?;
+    respond(account::end_others(&plane, &caller).await?)
 }
 
 /// The cookie of a session just opened: for this host, out of reach of scripts, not sent along from other sites.

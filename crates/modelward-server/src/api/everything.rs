@@ -9,7 +9,7 @@ use modelward_decision::vocabulary::{DecisionId, GrantId};
 use super::{Answer, Plane, incoming};
 use crate::http::{self as edge, INVENTORY_MAX, Incoming, respond};
 use crate::ops::{
-    access, account, decisions as feed, explain, federation as elsewhere, gateways as outposts,
+    access, account, decisions as feed, explain, factors, federation as elsewhere, gateways as outposts,
     grants as giving, inventory, keys as keeping, ledger as log, people as folk, policy as governing,
     replay as again, scim as provisioning, signals as signalling,
 };
@@ -127,6 +127,7 @@ reads_one! {
     bundle: governing::one;
     bundle_file: governing::file;
     sessions_of: account::sessions_of;
+    factors_of: factors::of;
     end_sessions: account::end_all;
     revoke_key: keeping::revoke;
     remove_gateway: outposts::remove;

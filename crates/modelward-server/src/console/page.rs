@@ -30,7 +30,10 @@ pages! {
     GrantsPage: Grants, "grants.html";
     GrantPage: Grant, "grant.html";
     SessionsPage: Sessions, "sessions.html";
+    AuthenticatorPage: Authenticator, "authenticator.html";
+    RecoveryCodesPage: RecoveryCodes, "recovery_codes.html";
     PeoplePage: People, "people.html";
+    PersonPage: Person, "person.html";
     IssuersPage: Issuers, "issuers.html";
     ProvisioningPage: Provisioning, "provisioning.html";
     SignedOutPage: SignedOut, "signed_out.html";

@@ -307,7 +307,11 @@ pub(crate) fn session_row(session: &SessionView, now: Timestamp) -> view::Sessio
         id: IdChip::new(session.id.to_string()),
         current: session.current,
         user_agent: user_agent.to_owned(),
-        strength: words::methods(&session.methods),
+        source: session.source.clone(),
+        strength: match &session.issuer {
+            Some(issuer) => format!("{} at {issuer}", words::methods(&session.methods)),
+            None => words::methods(&session.methods),
+        },
         signed_in: When::new(session.authenticated_at, now),
         last_seen: When::distance(session.last_seen_at, now),
         ends: When::distance(session.idle_until.min(session.expires_at), now),

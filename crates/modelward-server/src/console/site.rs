@@ -2,6 +2,7 @@
 
 mod federation;
 mod gateways;
+mod own;
 mod policy;
 mod scim;
 mod signals;
@@ -19,7 +20,7 @@ use http::header::{CACHE_CONTROL, COOKIE, HeaderValue, LOCATION, REFERER, SET_CO
 use http::{Method, Request, StatusCode};
 use modelward_decision::Snapshot;
 use modelward_decision::vocabulary::{
-    Action, Binding, DecisionId, GrantId, PrincipalRef, Privilege, ResourceRef, SessionId,
+    Action, Binding, DecisionId, GrantId, PrincipalRef, Privilege, ResourceRef,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -31,6 +32,7 @@ use super::view::{self, Choice, Section, Theme};
 use super::{assets, card, qr};
 use crate::api::{self, Plane};
 use crate::caller::{self, Caller};
+use crate::control::Allowed;
 use crate::http::{self as edge, BODY_MAX, Incoming};
 use crate::ops::{access, account, decisions, enrol, grants, inventory, ledger, people};
 use crate::problem::Problem;
@@ -53,10 +55,12 @@ pub(crate) fn router() -> Router<Plane> {
         .route("/", get(home))
         .route("/sign-in", get(sign_in_form).post(sign_in))
         .route("/sign-in/with/{issuer}", get(federation::leave))
+        .route("/sign-in/passkey", post(own::sign_in))
         .route("/sign-in/back", get(federation::back))
         .route("/sign-out", post(sign_out))
         .route("/enrol", get(enrol_form).post(enrol_start))
         .route("/enrol/confirm", post(enrol_confirm))
+        .route("/enrol/passkey", post(own::enrol))
         .route("/theme", post(theme))
         .route("/can", get(can))
         .route("/models", get(models))
@@ -86,10 +90,18 @@ pub(crate) fn router() -> Router<Plane> {
         .route("/grants/{grant}", get(grant))
         .route("/grants/{grant}/revoke", post(revoke))
         .route("/sessions", get(sessions))
+        .route("/sessions/again", post(prove_again))
+        .route("/sessions/others/end", post(end_others))
         .route("/sessions/{session}/end", post(end_session))
+        .route("/passkeys", post(add_passkey))
+        .route("/passkeys/{passkey}/remove", post(remove_passkey))
+        .route("/authenticator", post(begin_authenticator))
+        .route("/authenticator/confirm", post(add_authenticator))
+        .route("/authenticator/remove", post(remove_authenticator))
+        .route("/recovery-codes", post(recovery_codes))
         .route("/sessions/link/{issuer}", get(link_own))
         .route("/people", get(people_list))
-        .route("/people/{person}", post(change_person))
+        .route("/people/{person}", get(person).post(change_person))
         .route("/invitations", post(invite))
         .route("/issuers", get(issuers))
         .route("/issuers/{issuer}", post(stand))
@@ -377,6 +389,7 @@ async fn sign_in_form(State(plane): State<Plane>, request: Request<Body>) -> Res
                 next,
                 use_recovery: query.recovery.is_some(),
                 problem: None,
+                passkeys: plane.passkeys.is_some(),
             },
         })
     };
@@ -401,33 +414,46 @@ async fn sign_in(State(plane): State<Plane>, request: Request<Body>) -> Response
         Ok(incoming) => incoming,
         Err(problem) => return refusal_page(bare(&plane, None, "Refused"), &problem),
     };
-    let shell = bare(&plane, Some(theme_of(&incoming)), "Sign in");
     let form: Result<SignInForm, Problem> =
         caller::same_origin(&incoming.parts.headers, &plane.settings).and_then(|()| incoming.form());
     let form = match form {
         Ok(form) => form,
-        Err(problem) => return refusal_page(shell, &problem),
+        Err(problem) => return refusal_page(bare(&plane, Some(theme_of(&incoming)), "Sign in"), &problem),
     };
     let (name, next, use_recovery) =
         (form.name.clone(), local(form.next.as_deref()), form.recovery_code.is_some());
     match signed_in(&plane, &incoming, form).await {
         Ok(mut response) => {
-            if let Ok(to) = HeaderValue::from_str(&next) {
+            // Whoever used up a recovery code is told so first.
+            let to = if use_recovery { "/sessions" } else { &next };
+            if let Ok(to) = HeaderValue::from_str(to) {
                 response.headers_mut().insert(LOCATION, to);
             }
             response
         }
-        Err(problem) => {
-            let status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::UNAUTHORIZED);
-            let wait = problem.retry_after.map(|seconds| format!(" Wait {seconds} s before the next try."));
-            let problem = format!("{}{}", sentence(&problem.message), wait.unwrap_or_default());
-            let issuers = federation::buttons(&plane, &next).await;
-            let view = view::SignIn { name, next, use_recovery, problem: Some(problem), issuers };
-            match render(&SignInPage { shell, view }) {
-                Ok(html) => edge::html(status, html),
-                Err(problem) => refusal_page(bare(&plane, None, "Refused"), &problem),
-            }
-        }
+        Err(problem) => sign_in_again(&plane, &incoming, name, next, use_recovery, &problem).await,
+    }
+}
+
+/// The page to sign in, with what was wrong.
+async fn sign_in_again(
+    plane: &Plane,
+    incoming: &Incoming,
+    name: String,
+    next: String,
+    use_recovery: bool,
+    problem: &Problem,
+) -> Response {
+    let status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+    let wait = problem.retry_after.map(|seconds| format!(" Wait {seconds} s before the next try."));
+    let problem = format!("{}{}", sentence(&problem.message), wait.unwrap_or_default());
+    let issuers = federation::buttons(plane, &next).await;
+    let shell = bare(plane, Some(theme_of(incoming)), "Sign in");
+    let passkeys = plane.passkeys.is_some();
+    let view = view::SignIn { name, next, use_recovery, problem: Some(problem), passkeys, issuers };
+    match render(&SignInPage { shell, view }) {
+        Ok(html) => edge::html(status, html),
+        Err(problem) => refusal_page(bare(plane, None, "Refused"), &problem),
     }
 }
 
@@ -441,6 +467,11 @@ async fn signed_in(plane: &Plane, incoming: &Incoming, form: SignInForm) -> Resu
     let request =
         LoginRequest { name, password: form.password, totp: form.totp, recovery_code: form.recovery_code };
     let allowed = account::sign_in(plane, &incoming.visit, request, Binding::Cookie).await?;
+    with_cookie(plane, allowed)
+}
+
+/// Whoever signed in goes on with a cookie.
+fn with_cookie(plane: &Plane, allowed: Allowed<account::SignedIn>) -> Result<Response, Problem> {
     let mut cookie = None;
     allowed.release(|signed_in| {
         cookie = Some(api::cookie(&plane.settings, &signed_in)?);
@@ -505,7 +536,7 @@ async fn enrol_start(State(plane): State<Plane>, request: Request<Body>) -> Resp
         let form: CodeForm = incoming.form()?;
         let request = EnrolRequest { code: form.code.clone() };
         let view = match enrol::start(&plane, &incoming.visit, request).await {
-            Ok(started) => authenticator(&form.code, &started, None),
+            Ok(started) => authenticator(&plane, &form.code, &started, None),
             Err(problem) => view::Enrol::Code { problem: Some(sentence(&problem.message)) },
         };
         page(&EnrolPage { shell, view })
@@ -513,17 +544,47 @@ async fn enrol_start(State(plane): State<Plane>, request: Request<Body>) -> Resp
     result.await.unwrap_or_else(|problem| refusal_page(bare(&plane, None, "Refused"), &problem))
 }
 
-fn authenticator(code: &Secret, started: &wire::EnrolStarted, problem: Option<String>) -> view::Enrol {
-    let secret: Vec<char> = started.secret.expose().chars().collect();
+/// A secret as people read it out.
+fn in_fours(secret: &str) -> String {
+    let secret: Vec<char> = secret.chars().collect();
     let groups: Vec<String> = secret.chunks(4).map(|group| group.iter().collect()).collect();
+    groups.join(" ")
+}
+
+fn authenticator(
+    plane: &Plane,
+    code: &Secret,
+    started: &wire::EnrolStarted,
+    problem: Option<String>,
+) -> view::Enrol {
     view::Enrol::Authenticator {
         name: started.name.to_string(),
         display_name: started.display_name.clone(),
         code: code.expose().to_owned(),
-        secret: groups.join(" "),
+        secret: in_fours(started.secret.expose()),
         otpauth: started.otpauth.expose().to_owned(),
         qr: qr::square(started.otpauth.expose()),
+        passkeys: plane.passkeys.is_some(),
         problem,
+    }
+}
+
+/// The last page of an enrolment.
+fn enrolled(enrolled: wire::Enrolled) -> view::Enrol {
+    view::Enrol::Done {
+        name: enrolled.name.to_string(),
+        first: enrolled.first,
+        recovery_codes: enrolled.recovery_codes.iter().map(|code| code.expose().to_owned()).collect(),
+    }
+}
+
+/// The same square again: whoever scanned it only mistyped.
+async fn mistyped(plane: &Plane, incoming: &Incoming, code: &Secret, problem: &Problem) -> view::Enrol {
+    let hint = problem.hint.as_deref().map(|hint| format!(" {}", sentence(hint))).unwrap_or_default();
+    let text = format!("{}{hint}", sentence(&problem.message));
+    match enrol::resume(plane, &incoming.visit, code).await {
+        Ok(started) => authenticator(plane, code, &started, Some(text)),
+        Err(_) => view::Enrol::Code { problem: Some(text) },
     }
 }
 
@@ -535,30 +596,11 @@ async fn enrol_confirm(State(plane): State<Plane>, request: Request<Body>) -> Re
         let form: ConfirmForm = incoming.form()?;
         let request =
             EnrolConfirmRequest { code: form.code.clone(), password: form.password, totp: form.totp };
-        match enrol::confirm(&plane, &incoming.visit, request).await {
-            Ok(allowed) => {
-                let enrolled = allowed.into_part()?;
-                let recovery_codes =
-                    enrolled.recovery_codes.iter().map(|code| code.expose().to_owned()).collect();
-                let view = view::Enrol::Done {
-                    name: enrolled.name.to_string(),
-                    first: enrolled.first,
-                    recovery_codes,
-                };
-                page(&EnrolPage { shell, view })
-            }
-            Err(problem) => {
-                // The same square again: whoever scanned it only mistyped.
-                let hint =
-                    problem.hint.as_deref().map(|hint| format!(" {}", sentence(hint))).unwrap_or_default();
-                let text = format!("{}{hint}", sentence(&problem.message));
-                let view = match enrol::resume(&plane, &incoming.visit, &form.code).await {
-                    Ok(started) => authenticator(&form.code, &started, Some(text)),
-                    Err(_) => view::Enrol::Code { problem: Some(text) },
-                };
-                page(&EnrolPage { shell, view })
-            }
-        }
+        let view = match enrol::confirm(&plane, &incoming.visit, request).await {
+            Ok(allowed) => enrolled(allowed.into_part()?),
+            Err(problem) => mistyped(&plane, &incoming, &form.code, &problem).await,
+        };
+        page(&EnrolPage { shell, view })
     };
     result.await.unwrap_or_else(|problem| refusal_page(bare(&plane, None, "Refused"), &problem))
 }
@@ -634,7 +676,14 @@ pages! {
     grants_csv => Section::Grants, export_grants_csv;
     grants_json => Section::Grants, export_grants_json;
     give => Section::Grants, do_give;
-    sessions => Section::Sessions, show_sessions;
+    sessions => Section::Sessions, own::show;
+    prove_again => Section::Sessions, own::prove_again;
+    end_others => Section::Sessions, own::end_others;
+    add_passkey => Section::Sessions, own::add_passkey;
+    begin_authenticator => Section::Sessions, own::begin_authenticator;
+    add_authenticator => Section::Sessions, own::add_authenticator;
+    remove_authenticator => Section::Sessions, own::remove_authenticator;
+    recovery_codes => Section::Sessions, own::recovery_codes;
     issuers => Section::People, federation::show;
     link_stranger => Section::People, federation::do_link;
     provisioning => Section::People, scim::show;
@@ -655,7 +704,9 @@ pages_of_one! {
     decision => Section::Decisions, show_decision;
     grant => Section::Grants, show_grant;
     revoke => Section::Grants, do_revoke;
-    end_session => Section::Sessions, do_end_session;
+    end_session => Section::Sessions, own::end;
+    remove_passkey => Section::Sessions, own::remove_passkey;
+    person => Section::People, own::show_person;
     link_own => Section::Sessions, federation::leave_to_link;
     stand => Section::People, federation::do_stand;
     change_provisioning => Section::People, scim::change;
@@ -1424,28 +1475,7 @@ async fn do_revoke(site: &Site, id: &str) -> Result<Response, Problem> {
     Ok(see_other(&format!("/grants/{id}")))
 }
 
-// --- Sessions and people ---
-
-async fn show_sessions(site: &Site) -> Result<Response, Problem> {
-    let list = account::sessions(&site.plane, &site.caller).await?.into_part()?;
-    let rows = list.items.iter().map(|session| show::session_row(session, site.now)).collect();
-    page(&SessionsPage {
-        shell: site.shell(Section::Sessions, "Sessions").await,
-        view: view::Sessions { rows, issuers: federation::links(&site.plane).await },
-    })
-}
-
-async fn do_end_session(site: &Site, id: &str) -> Result<Response, Problem> {
-    let id: SessionId = id.parse().map_err(|_| Problem::not_found("session", id))?;
-    let own = site.caller.who.session().id == id;
-    account::end_session(&site.plane, &site.caller, id).await?.into_part()?;
-    if !own {
-        return Ok(see_other("/sessions"));
-    }
-    let mut response = see_other("/sign-in");
-    response.headers_mut().insert(SET_COOKIE, api::no_cookie(&site.plane.settings)?);
-    Ok(response)
-}
+// --- People ---
 
 #[derive(Deserialize, Default)]
 #[serde(default)]

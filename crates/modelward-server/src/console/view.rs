@@ -29,6 +29,11 @@ pub struct Way {
 }
 
 impl Shell {
+    /// What who is signed in signs in as.
+    pub fn account(&self) -> &str {
+        self.who.as_ref().map_or("", |who| who.name.as_str())
+    }
+
     /// The sections, the same for everybody: a page one may not see says what is missing.
     pub fn nav(&self) -> Vec<Way> {
         [
@@ -140,6 +145,8 @@ pub struct SignIn {
     pub next: String,
     pub use_recovery: bool,
     pub problem: Option<String>,
+    /// Whether passkeys can be used here.
+    pub passkeys: bool,
     /// Issuers one can sign in through.
     pub issuers: Vec<IssuerButton>,
 }
@@ -245,6 +252,8 @@ pub enum Enrol {
         secret: String,
         otpauth: String,
         qr: super::qr::Square,
+        /// Whether one can choose a passkey in its place.
+        passkeys: bool,
         problem: Option<String>,
     },
     Done {
@@ -656,8 +665,71 @@ pub struct EndGrant {
 #[derive(Debug, Clone)]
 pub struct Sessions {
     pub rows: Vec<SessionRow>,
+    /// Sessions beside this one.
+    pub others: usize,
+    pub factors: Factors,
+    /// Whether this session may change what one signs in with.
+    pub changeable: bool,
+    /// Whether one could prove again who one is, with a passkey.
+    pub can_prove_again: bool,
+    pub attempts: Vec<AttemptRow>,
     /// Issuers one can link who one is there.
     pub issuers: Vec<IssuerButton>,
+}
+
+/// What somebody signs in with.
+#[derive(Debug, Clone)]
+pub struct Factors {
+    pub password: bool,
+    pub authenticator: bool,
+    pub recovery_codes_left: u32,
+    pub passkeys_possible: bool,
+    pub passkeys: Vec<PasskeyRow>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PasskeyRow {
+    pub id: String,
+    pub name: String,
+    /// In one device or in several.
+    pub kind: String,
+    pub added: When,
+    pub used: Option<When>,
+    /// Since when it is known to be copied.
+    pub copied: Option<When>,
+}
+
+#[derive(Debug, Clone)]
+pub struct AttemptRow {
+    pub at: When,
+    pub source: String,
+    pub good: bool,
+    pub text: String,
+}
+
+/// A new authenticator app.
+#[derive(Debug, Clone)]
+pub struct Authenticator {
+    pub secret: String,
+    pub otpauth: String,
+    pub qr: super::qr::Square,
+    pub problem: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct RecoveryCodes {
+    pub codes: Vec<String>,
+}
+
+/// One person, for whoever audits or governs.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub name: String,
+    pub display_name: String,
+    pub active: bool,
+    pub rows: Vec<SessionRow>,
+    pub factors: Factors,
+    pub can_end: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -665,6 +737,9 @@ pub struct SessionRow {
     pub id: IdChip,
     pub current: bool,
     pub user_agent: String,
+    /// The network it was opened from.
+    pub source: String,
+    /// How one signed in.
     pub strength: String,
     pub signed_in: When,
     pub last_seen: When,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use modelward_decision::EpochScope;
 use modelward_decision::vocabulary::{Action, Binding, PrincipalRef, ResourceRef, SessionId};
+use modelward_decision::{EpochScope, Snapshot};
 use modelward_enforcement::{Rejection, RejectionKind, Summary};
 use modelward_governance::Bootstrap;
 use modelward_identity::login::{Account, Login, LoginRefusal};
@@ -67,15 +67,41 @@ pub(crate) async fn sign_in(
     if result.is_ok() {
         plane.with_softlocks(|locks| locks.succeed(&attempt, now));
     }
-    remember(plane, visit, &name, result.is_ok()).await?;
-    let (login, recovery_codes_left) = result?;
+    let outcome = match &result {
+        Ok(proved) if proved.recovery_codes_left.is_some() => "recovery-code",
+        Ok(_) => "ok",
+        Err(_) => "refused",
+    };
+    remember(plane, visit, &name, outcome).await?;
+    open_session(plane, visit, &before, result?, binding).await
+}
 
-    let since = Since::read(&before, login.principal());
-    let opened = session::open(&login, since, binding, visit.user_agent.as_deref(), &*plane.ids, now);
+/// Who is to get a session, and what it rests on.
+pub(crate) struct Opening {
+    pub(crate) login: Login,
+    /// For the ledger: `password`, `recovery-code` or `passkey`.
+    pub(crate) how: &'static str,
+    pub(crate) recovery_codes_left: Option<u32>,
+}
+
+/// Opens a session for somebody who just proved who they are. `before` is the state from before anything of it was looked
+/// at.
+pub(crate) async fn open_session(
+    plane: &Arc<ControlPlane>,
+    visit: &Visit,
+    before: &Snapshot,
+    opening: Opening,
+    binding: Binding,
+) -> Result<Allowed<SignedIn>, Problem> {
+    let Opening { login, how, recovery_codes_left } = opening;
+    let now = plane.now();
+    let since = Since::read(before, login.principal());
+    let mut opened = session::open(&login, since, binding, visit.user_agent.as_deref(), &*plane.ids, now);
+    opened.record.source = Some(visit.situation.peer.as_str().to_owned());
     let who = opened.record.authenticate(&opened.token, &plane.snapshot(), now).map_err(ended_meanwhile)?;
     let caller =
         Caller { who, situation: visit.situation.clone(), mark: visit.mark, session: None, form_token: None };
-    let summary = Summary::default().with("session", opened.record.id);
+    let summary = Summary::default().with("session", opened.record.id).with("how", how);
     let (opened, pass) =
         plane.permit(&caller, Action::SignIn, ResourceRef::Platform, summary, opened).await?;
     pass.carry_out(async {
@@ -85,12 +111,34 @@ pub(crate) async fn sign_in(
     .await
 }
 
-/// Both factors, in this order, with what they use up written down before they count.
-async fn prove(
+/// Opens a session in the place of the caller's own: they just proved again who they are.
+pub(crate) async fn open_again(
     plane: &Arc<ControlPlane>,
+    caller: &Caller,
     visit: &Visit,
-    request: &LoginRequest,
-) -> Result<(Login, Option<u32>), Problem> {
+    before: &Snapshot,
+    login: &Login,
+) -> Result<Allowed<SignedIn>, Problem> {
+    let now = plane.now();
+    let present = current_session(plane, caller).await?;
+    let since = Since::read(before, login.principal());
+    let mut opened =
+        present.step_up(login, since, &*plane.ids, now).map_err(|_| Problem::unauthenticated())?;
+    opened.record.source = Some(visit.situation.peer.as_str().to_owned());
+    let summary = Summary::default().with("what", "prove-again").with("session", opened.record.id);
+    let (opened, pass) = plane.permit(caller, Action::SignIn, ResourceRef::Platform, summary, opened).await?;
+    pass.carry_out(async {
+        plane.store.begin_session(&opened.record).await?;
+        if let Some(former) = opened.ends {
+            end(plane, caller, former).await?;
+        }
+        Ok(SignedIn { opened, recovery_codes_left: None })
+    })
+    .await
+}
+
+/// Both factors, in this order, with what they use up written down before they count.
+async fn prove(plane: &Arc<ControlPlane>, visit: &Visit, request: &LoginRequest) -> Result<Opening, Problem> {
     let wrong = |plane: &ControlPlane| {
         plane.enforcer().reject(&Rejection {
             kind: RejectionKind::Unauthenticated,
@@ -124,7 +172,8 @@ async fn prove(
         .map_err(|until| wait(until, plane.now()))?;
     let proved = match (&request.totp, &request.recovery_code) {
         (Some(code), None) => {
-            second_factor(plane, login, &credential, code.expose()).await?.map(|login| (login, None))
+            let login = second_factor(plane, login, &credential, code.expose()).await?;
+            login.map(|login| Opening { login, how: "password", recovery_codes_left: None })
         }
         (None, Some(code)) => recovery(plane, login, code.expose()).await?,
         _ => return Err(Problem::malformed("send `totp` or `recovery_code`, one of them")),
@@ -174,28 +223,30 @@ async fn second_factor(
     Ok(is_first.then_some(login))
 }
 
-async fn recovery(
-    plane: &ControlPlane,
-    login: Login,
-    typed: &str,
-) -> Result<Option<(Login, Option<u32>)>, Problem> {
+async fn recovery(plane: &ControlPlane, login: Login, typed: &str) -> Result<Option<Opening>, Problem> {
     let person = login.person();
     let codes = plane.store.recovery_codes(person).await?;
     let Ok(code) = RecoveryCode::read(typed) else { return Ok(None) };
     let Ok((login, left)) = login.and_recovery(&codes, typed) else { return Ok(None) };
     let is_first = plane.store.use_recovery_code(person, &code.digest()).await?;
     let left = u32::try_from(left.unused.len()).unwrap_or(u32::MAX);
-    Ok(is_first.then_some((login, Some(left))))
+    Ok(is_first.then_some(Opening { login, how: "recovery-code", recovery_codes_left: Some(left) }))
 }
 
 /// Keeps counters across restarts, and the attempt for its owner to see.
-async fn remember(plane: &ControlPlane, visit: &Visit, name: &str, succeeded: bool) -> Result<(), Problem> {
+pub(crate) async fn remember(
+    plane: &ControlPlane,
+    visit: &Visit,
+    name: &str,
+    outcome: &str,
+) -> Result<(), Problem> {
     let (account, source) = (AccountKey::of(name), SourcePrefix::of(visit.address));
     let keys = [
         LockKey::Pair(account, source),
         LockKey::Account(account),
         LockKey::Source(source),
         LockKey::Totp(account),
+        LockKey::Passkey(account, source),
     ];
     let locks: Vec<_> =
         plane.with_softlocks(|locks| keys.into_iter().map(|key| (key, locks.get(&key).copied())).collect());
@@ -204,7 +255,7 @@ async fn remember(plane: &ControlPlane, visit: &Visit, name: &str, succeeded: bo
         at: plane.now(),
         name: name.to_owned(),
         source: visit.situation.peer.as_str().to_owned(),
-        outcome: if succeeded { "ok" } else { "refused" }.to_owned(),
+        outcome: outcome.to_owned(),
     };
     Ok(plane.store.note_attempt(&attempt).await?)
 }
@@ -231,6 +282,8 @@ pub(crate) fn session_view(record: &SessionRecord, current: Option<SessionId>) -
         idle_until: record.last_seen_at.checked_add(session::IDLE).unwrap_or(Timestamp::MAX),
         expires_at: record.ends_for_good_at(),
         user_agent: record.user_agent.clone().unwrap_or_default(),
+        source: record.source.clone().unwrap_or_default(),
+        issuer: record.origin.as_ref().map(|origin| origin.identity.issuer.clone()),
     }
 }
 
@@ -263,7 +316,7 @@ pub(crate) async fn whoami(plane: &Arc<ControlPlane>, caller: &Caller) -> Result
     .await
 }
 
-async fn current_session(plane: &ControlPlane, caller: &Caller) -> Result<SessionRecord, Problem> {
+pub(crate) async fn current_session(plane: &ControlPlane, caller: &Caller) -> Result<SessionRecord, Problem> {
     if let Some(record) = &caller.session {
         return Ok(SessionRecord::clone(record));
     }
@@ -362,6 +415,39 @@ pub(crate) async fn end_session(
         }
         let revision = end(plane, caller, session).await?;
         Ok(SessionsEnded { sessions: 1, revision: Some(revision) })
+    })
+    .await
+}
+
+/// Ends every session of the caller but the present one.
+pub(crate) async fn end_others(
+    plane: &Arc<ControlPlane>,
+    caller: &Caller,
+) -> Result<Allowed<SessionsEnded>, Problem> {
+    let summary = Summary::default().with("what", "end-others");
+    let ((), pass) = plane.permit(caller, Action::EndSession, ResourceRef::Platform, summary, ()).await?;
+    pass.carry_out(async {
+        let (principal, present) = (caller.who.principal(), caller.who.session().id);
+        let turn = plane.turn().await?;
+        let now = plane.now();
+        let sessions = plane.store.sessions_of(principal, None, modelward_store::PAGE_MAX).await?;
+        let others: Vec<SessionId> = sessions
+            .iter()
+            .filter(|each| each.ended_at.is_none() && now < each.record.ends_at())
+            .map(|each| each.record.id)
+            .filter(|id| *id != present)
+            .collect();
+        if others.is_empty() {
+            return Ok(SessionsEnded { sessions: 0, revision: None });
+        }
+        let ended = others.len();
+        let mut bump = Bump::new(Some(principal), Cause::SessionEnded);
+        for session in others {
+            bump = bump.of(EpochScope::Session(session)).line(format!("session {session} ended"));
+        }
+        let settled = turn.bump(bump).await?.settled;
+        let sessions = u64::try_from(ended).unwrap_or(u64::MAX);
+        Ok(SessionsEnded { sessions, revision: Some(settled.revision) })
     })
     .await
 }

@@ -1,25 +1,31 @@
-//! Becoming a person of an installation: a code typed once, a password, an authenticator.
+//! Becoming a person of an installation: a code typed once, a password, an authenticator app or a passkey.
 
 use std::sync::Arc;
 
+use modelward_decision::Snapshot;
 use modelward_decision::inventory::Person;
 use modelward_decision::vocabulary::{Action, Binding, Name, ResourceRef};
 use modelward_enforcement::{Rejection, RejectionKind, Summary};
 use modelward_governance::Bootstrap;
-use modelward_identity::enrol::{self, EnrolmentCode, EnrolmentRefusal, EnrolmentState};
-use modelward_identity::password::Password;
+use modelward_identity::enrol::{self, EnrolmentCode, EnrolmentRefusal, EnrolmentState, Factor, Named};
+use modelward_identity::password::{Password, Passwords};
 use modelward_identity::session::{self, Since};
 use modelward_identity::totp::TotpSecret;
+use modelward_seal::source::Ids;
 use modelward_store::StateChange;
 use modelward_store::credential::CredentialChange;
 use modelward_store::enrolment::Enrolment as Stored;
+use modelward_store::passkey::NewPasskey;
 
 use crate::caller::{Caller, Visit};
 use crate::control::{Allowed, ControlPlane};
-use crate::ops::account;
+use crate::ops::{account, factors};
 use crate::problem::Problem;
 use crate::turn::Changed;
-use crate::wire::{EnrolConfirmRequest, EnrolRequest, EnrolStarted, Enrolled, ErrorCode, Invited, Secret};
+use crate::wire::{
+    EnrolConfirmRequest, EnrolPasskeyBegin, EnrolPasskeyRequest, EnrolRequest, EnrolStarted, Enrolled,
+    ErrorCode, Invited, PasskeyOptions, Secret,
+};
 
 /// The first half: who the code is for, and a fresh secret for the authenticator.
 pub(crate) async fn start(
@@ -77,13 +83,70 @@ pub(crate) async fn confirm(
     let attempt = plane
         .with_softlocks(|locks| locks.begin_totp(found.person.name.as_str(), plane.now()))
         .map_err(|wait| account::wait(wait, plane.now()))?;
-    let completed = complete(plane, &found, password, request.totp).await?;
-    let done = completed.map_err(|refusal| refused(plane, visit, refusal))?;
-    let now = plane.now();
-    plane.with_softlocks(|locks| locks.succeed(&attempt, now));
+    let totp = request.totp;
+    let completed = hashing(plane, &found, move |done| {
+        let Completing { enrolment, code, name, passwords, ids, now } = done;
+        enrolment.complete(&code, &name, &password, totp.expose().trim(), &passwords, &*ids, now)
+    });
+    let done = completed.await?.map_err(|refusal| refused(plane, visit, refusal))?;
+    plane.with_softlocks(|locks| locks.succeed(&attempt, plane.now()));
+    conclude(plane, visit, &before, &found, done).await
+}
 
-    // Both factors were proved, which is a sign-in: it is decided and recorded as one.
-    let since = Since::read(&before, done.login.principal());
+/// Begins the second half with a passkey in the place of an authenticator app.
+pub(crate) async fn begin_passkey(
+    plane: &Arc<ControlPlane>,
+    visit: &Visit,
+    request: EnrolPasskeyBegin,
+) -> Result<PasskeyOptions, Problem> {
+    let found = find(plane, visit, &request.code).await?;
+    let password = Password::new(request.password.expose()).map_err(weak)?;
+    let name = found.person.name.as_str();
+    found
+        .enrolment
+        .admits(&found.code, name, &password, plane.now())
+        .map_err(|refusal| refused(plane, visit, refusal))?;
+    let (options, ceremony) = factors::party(plane)?
+        .begin_registration(found.person.id, name, &found.person.display_name, &[])
+        .map_err(|refusal| Problem::internal("making a challenge", &refusal))?;
+    factors::keep(plane, visit.situation.peer.as_str(), purpose(&found), options, ceremony).await
+}
+
+/// Ends it: password set, passkey made, recovery codes handed out.
+pub(crate) async fn confirm_passkey(
+    plane: &Arc<ControlPlane>,
+    visit: &Visit,
+    request: EnrolPasskeyRequest,
+) -> Result<Allowed<Enrolled>, Problem> {
+    let before = plane.snapshot();
+    let found = find(plane, visit, &request.code).await?;
+    let password = Password::new(request.password.expose()).map_err(weak)?;
+    let label = factors::called(&request.name)?;
+    let passkey = factors::registered(plane, visit, &request.credential, &purpose(&found)).await?;
+    let passkey = Named { name: label, passkey };
+    let completed = hashing(plane, &found, move |done| {
+        let Completing { enrolment, code, name, passwords, ids, now } = done;
+        enrolment.complete_with_passkey(&code, &name, &password, passkey, &passwords, &*ids, now)
+    });
+    let done = completed.await?.map_err(|refusal| refused(plane, visit, refusal))?;
+    conclude(plane, visit, &before, &found, done).await
+}
+
+/// What the challenge of an enrolment is bound to: this code, which nobody else knows.
+fn purpose(found: &Found) -> String {
+    format!("enrol {}", found.stored.code_hash)
+}
+
+/// Both factors were proved, which is a sign-in: it is decided and recorded as one.
+async fn conclude(
+    plane: &Arc<ControlPlane>,
+    visit: &Visit,
+    before: &Snapshot,
+    found: &Found,
+    done: enrol::Enrolled,
+) -> Result<Allowed<Enrolled>, Problem> {
+    let now = plane.now();
+    let since = Since::read(before, done.login.principal());
     let opened = session::open(&done.login, since, Binding::None, None, &*plane.ids, now);
     let who = opened
         .record
@@ -93,7 +156,7 @@ pub(crate) async fn confirm(
         Caller { who, situation: visit.situation.clone(), mark: visit.mark, session: None, form_token: None };
     let summary = Summary::default().with("what", "enrolment");
     let (done, pass) = plane.permit(&caller, Action::SignIn, ResourceRef::Platform, summary, done).await?;
-    pass.carry_out(keep(plane, &found, done)).await
+    pass.carry_out(keep(plane, found, done)).await
 }
 
 struct Found {
@@ -139,20 +202,33 @@ fn open(
         .map_err(|error| Problem::internal("opening an offered secret", &error))
 }
 
+/// What the end of an enrolment needs, in a thread of its own.
+struct Completing {
+    enrolment: enrol::Enrolment,
+    code: EnrolmentCode,
+    name: String,
+    passwords: Arc<Passwords>,
+    ids: Arc<dyn Ids>,
+    now: jiff::Timestamp,
+}
+
 /// Hashing takes a tenth of a second and much memory, so it runs where it may block.
-async fn complete(
+async fn hashing(
     plane: &Arc<ControlPlane>,
     found: &Found,
-    password: Password,
-    totp: Secret,
+    complete: impl FnOnce(Completing) -> Result<enrol::Enrolled, EnrolmentRefusal> + Send + 'static,
 ) -> Result<Result<enrol::Enrolled, EnrolmentRefusal>, Problem> {
-    let (passwords, ids, now) = (Arc::clone(&plane.passwords), Arc::clone(&plane.ids), plane.now());
-    let (enrolment, code, name) = (found.enrolment.clone(), found.code.clone(), found.person.name.clone());
-    tokio::task::spawn_blocking(move || {
-        enrolment.complete(&code, name.as_str(), &password, totp.expose().trim(), &passwords, &*ids, now)
-    })
-    .await
-    .map_err(|error| Problem::internal("hashing a password", &error))
+    let completing = Completing {
+        enrolment: found.enrolment.clone(),
+        code: found.code.clone(),
+        name: found.person.name.to_string(),
+        passwords: Arc::clone(&plane.passwords),
+        ids: Arc::clone(&plane.ids),
+        now: plane.now(),
+    };
+    tokio::task::spawn_blocking(move || complete(completing))
+        .await
+        .map_err(|error| Problem::internal("hashing a password", &error))
 }
 
 async fn keep(plane: &Arc<ControlPlane>, found: &Found, done: enrol::Enrolled) -> Result<Enrolled, Problem> {
@@ -163,16 +239,26 @@ async fn keep(plane: &Arc<ControlPlane>, found: &Found, done: enrol::Enrolled) -
         return Err(Problem::new(ErrorCode::BadCredentials, EnrolmentRefusal::Code.to_string()));
     }
     let change = CredentialChange {
-        person,
         password: Some(done.password),
-        totp: Some(plane.totp_key.seal(person, &done.totp, &*plane.ids)?),
-        totp_step: Some(done.last_step.number()),
         recovery: Some(done.recovery_hashes),
+        ..CredentialChange::of(person)
+    };
+    let (change, with) = match done.factor {
+        Factor::Totp { secret, last_step } => {
+            let totp = Some(plane.totp_key.seal(person, &secret, &*plane.ids)?);
+            let totp_step = Some(last_step.number());
+            (CredentialChange { totp, totp_step, ..change }, "authenticator")
+        }
+        Factor::Passkey(named) => {
+            let Named { name, passkey } = *named;
+            let passkey = Some(NewPasskey { name, passkey });
+            (CredentialChange { passkey, ..change }, "passkey")
+        }
     };
     let changed = Changed {
         actor: Some(modelward_decision::vocabulary::PrincipalRef::Person(person)),
         what: "enrol",
-        lines: vec![format!("{} enrolled with password and authenticator", found.person.name)],
+        lines: vec![format!("{} enrolled with password and {with}", found.person.name)],
         changes: vec![StateChange::Credential(Box::new(change))],
     };
     let made = async { plane.turn().await?.make(changed).await };

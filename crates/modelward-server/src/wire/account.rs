@@ -97,6 +97,7 @@ pub struct LoginRequest {
 /// A session of the command line: the secret is sent as `Authorization: Bearer` from then on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LoggedIn {
+    /// Empty where a cookie carries it.
     pub session_secret: Secret,
     pub session: SessionView,
     pub person: PrincipalView,
@@ -128,6 +129,13 @@ pub struct SessionView {
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
     pub user_agent: String,
+    /// The network it was opened from, or nothing where that was not noted.
+    #[serde(default)]
+    #[schema(example = "192.0.2.0/24")]
+    pub source: String,
+    /// The issuer that vouched for it; absent where one signed in here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

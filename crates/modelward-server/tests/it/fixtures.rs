@@ -132,6 +132,36 @@ fn decision_row(position: usize) -> DecisionRow {
     }
 }
 
+fn session_rows(count: usize) -> Vec<SessionRow> {
+    rows(count, |position| SessionRow {
+        id: id("se", position),
+        current: position == 0,
+        user_agent: pick(["Firefox 146 on Linux", "modelward 0.1.0", "Chromium 156 on Windows"], position),
+        source: pick(["192.0.2.0/24", "2001:db8:31:7::/64"], position),
+        strength: pick(["passkey", "password and code"], position),
+        signed_in: when(734 + position as i64 * 9000),
+        last_seen: when(position as i64 * 600),
+        ends: when(-1800),
+    })
+}
+
+fn factors(count: usize) -> Factors {
+    Factors {
+        password: true,
+        authenticator: count > 0,
+        recovery_codes_left: 10 - count.min(8) as u32,
+        passkeys_possible: true,
+        passkeys: rows(count.min(3), |position| PasskeyRow {
+            id: digest(position).full,
+            name: pick(["laptop", "blue key", "telephone"], position),
+            kind: pick(["in several devices", "in one device"], position),
+            added: when(position as i64 * 400_000),
+            used: (position != 1).then(|| when(position as i64 * 4000)),
+            copied: (position == 2).then(|| when(300)),
+        }),
+    }
+}
+
 fn facts() -> Vec<FactRow> {
     let fact = |name: &str, value: &str, source: &str, age: Option<i64>, confidence: &str| FactRow {
         name: name.to_owned(),
@@ -312,6 +342,7 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
             problem: (count > 0).then(|| {
                 "Name, password or code do not match. Wait 3 seconds before the next try.".to_owned()
             }),
+            passkeys: true,
             issuers: rows(count.min(2), |position| IssuerButton {
                 title: pick(["Corporate", "Partners"], position),
                 link: "/sign-in/with/corporate?next=%2F".to_owned(),
@@ -330,6 +361,7 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
             secret: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP".to_owned(),
             otpauth: otpauth.to_owned(),
             qr: qr::square(otpauth),
+            passkeys: true,
             problem: None,
         }
     );
@@ -664,22 +696,51 @@ pub(crate) fn pages(count: usize, theme: Theme) -> Vec<(&'static str, String)> {
         SessionsPage,
         shell(Section::Sessions, "Sessions"),
         Sessions {
-            rows: rows(count.clamp(1, 50), |position| SessionRow {
-                id: id("se", position),
-                current: position == 0,
-                user_agent: pick(
-                    ["Firefox 146 on Linux", "modelward 0.1.0", "Chromium 156 on Windows"],
-                    position
-                ),
-                strength: "password and code".to_owned(),
-                signed_in: when(734 + position as i64 * 9000),
-                last_seen: when(position as i64 * 600),
-                ends: when(-1800),
+            rows: session_rows(count.clamp(1, 50)),
+            others: count.min(49),
+            factors: factors(count),
+            changeable: count != 10,
+            can_prove_again: true,
+            attempts: rows(count.min(20), |position| AttemptRow {
+                at: when(position as i64 * 4000),
+                source: pick(["192.0.2.0/24", "2001:db8::/64"], position),
+                good: position % 3 != 2,
+                text: pick(["passkey", "password and code", "refused"], position),
             }),
             issuers: rows(count.min(1), |_| IssuerButton {
                 title: "Corporate".to_owned(),
                 link: "/sessions/link/corporate".to_owned(),
             }),
+        }
+    );
+    page!(
+        "authenticator",
+        AuthenticatorPage,
+        shell(Section::Sessions, "Authenticator app"),
+        Authenticator {
+            secret: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP".to_owned(),
+            otpauth: otpauth.to_owned(),
+            qr: qr::square(otpauth),
+            problem: (count > 0).then(|| "The code of the authenticator is wrong.".to_owned()),
+        }
+    );
+    page!(
+        "recovery-codes",
+        RecoveryCodesPage,
+        shell(Section::Sessions, "Recovery codes"),
+        RecoveryCodes { codes: rows(10, |_| "7k2pm9-qxr4tv-8hcd3f-a1b2c3".to_owned()) }
+    );
+    page!(
+        "person",
+        PersonPage,
+        shell(Section::People, "Femi Adeyemi"),
+        Person {
+            name: "femi".to_owned(),
+            display_name: "Femi Adeyemi".to_owned(),
+            active: count != 10,
+            rows: session_rows(count.min(50)),
+            factors: factors(count),
+            can_end: true,
         }
     );
     page!(

@@ -28,7 +28,8 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 use zeroize::Zeroizing;
 
-pub(crate) const ORIGIN: &str = "http://127.0.0.1:7080";
+/// A name: browsers make passkeys for names only.
+pub(crate) const ORIGIN: &str = "http://localhost:7080";
 pub(crate) const GATEWAY: &str = "http://127.0.0.1:7070";
 pub(crate) const PASSWORD: &str = "a long walk by the river";
 
@@ -128,6 +129,15 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn with_secret(secret: &str) -> Self {
         Self { secret: secret.to_owned(), totp: String::new() }
+    }
+
+    pub(crate) fn with_totp(totp: &str) -> Self {
+        Self { secret: String::new(), totp: totp.to_owned() }
+    }
+
+    /// What the authenticator of this person shows now.
+    pub(crate) fn code(&self, house: &House) -> String {
+        house.totp(&self.totp)
     }
 }
 

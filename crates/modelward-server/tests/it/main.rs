@@ -10,9 +10,11 @@
 
 mod access;
 mod console;
+mod device;
 mod edges;
 mod endpoints;
 mod explaining;
+mod factors;
 mod federation;
 mod first_day;
 mod fixtures;

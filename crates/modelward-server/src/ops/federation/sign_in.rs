@@ -173,7 +173,8 @@ async fn signed_in(
     let now = plane.now();
     let login = assertion.login(link.person);
     let since = Since::read(before, login.principal());
-    let opened = session::open(&login, since, binding, visit.user_agent.as_deref(), &*plane.ids, now);
+    let mut opened = session::open(&login, since, binding, visit.user_agent.as_deref(), &*plane.ids, now);
+    opened.record.source = Some(visit.situation.peer.as_str().to_owned());
     let who = opened
         .record
         .authenticate(&opened.token, &plane.snapshot(), now)
