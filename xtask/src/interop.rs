@@ -75,7 +75,10 @@ async fn try_one(suite: Suite, system: &mut Option<System>) -> Result<(), Error>
     match suite {
         Suite::Openai => clients::openai(started(system).await?),
         Suite::Oip => clients::oip(started(system).await?),
-        Suite::Console => clients::console(started(system).await?),
+        Suite::Console => {
+            clients::console(started(system).await?)?;
+            clients::passkeys(&build(Profile::Release)?)
+        }
         Suite::Identity => clients::identity(&build(Profile::Release)?),
         Suite::Scim => clients::scim(&build(Profile::Release)?),
         Suite::Ledger => clients::ledger(started(system).await?),

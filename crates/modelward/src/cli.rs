@@ -12,6 +12,7 @@ mod demo;
 mod enrol;
 mod exec;
 mod explain;
+mod factors;
 mod gateway;
 mod grant;
 mod init;
@@ -85,6 +86,8 @@ enum Command {
     Scim(scim::Command),
     #[command(subcommand)]
     Sessions(sessions::Command),
+    #[command(subcommand)]
+    Factors(factors::Command),
     Apply(apply::Args),
     Grant(Box<grant::Args>),
     Revoke(revoke::Args),
@@ -155,6 +158,7 @@ fn run(context: &Context, command: Command) -> Outcome {
         Command::Signals(command) => signals::run(context, command),
         Command::Scim(command) => scim::run(context, command),
         Command::Sessions(command) => sessions::run(context, command),
+        Command::Factors(command) => factors::run(context, command),
         Command::Apply(args) => apply::run(context, &args),
         Command::Grant(args) => grant::run(context, *args),
         Command::Revoke(args) => revoke::run(context, args),

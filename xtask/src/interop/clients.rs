@@ -40,6 +40,16 @@ pub(super) fn console(system: &System) -> Result<(), Error> {
     )
 }
 
+/// An installation of its own: browsers make passkeys for a host with a name, and the demonstration has an address.
+pub(super) fn passkeys(program: &Path) -> Result<(), Error> {
+    say(
+        "interop console: Chromium with a virtual authenticator enrols, signs in and changes what it signs in with",
+    );
+    let folder = folder("console")?;
+    let pictures = folder.join("pictures").join("passkeys");
+    packages::run(Command::new("node").arg(script("passkeys.mjs")).arg(program).arg(&folder).arg(&pictures))
+}
+
 /// An installation of its own, since it believes an issuer that the demonstration does not.
 pub(super) fn identity(program: &Path) -> Result<(), Error> {
     say("interop identity: people of `oidc-provider` sign in, are linked, signed out and distrusted");

@@ -46,6 +46,32 @@ fn the_default_bundle_passes() {
     assert!(DEFAULT.matrix.is_empty());
 }
 
+/// What stands between two lines of a guide's code block.
+fn block<'a>(page: &'a str, language: &str) -> &'a str {
+    let begin = format!("```{language}\n");
+    let rest = page.split_once(&begin).expect("a block of that language").1;
+    rest.split_once("```").expect("the end of the block").0
+}
+
+/// The default bundle with what the guide says to add, so that the house's own accounts neither retrain nor export.
+fn barring_own_accounts() -> BTreeMap<String, String> {
+    let page = include_str!("../../../../docs/guide/signing-in.md");
+    let mut sources = sources();
+    for (file, language) in [("guardrails.cedar", "cedar"), ("tests/guardrails.scenario", "text")] {
+        let text = sources.get_mut(file).expect("a file of the default bundle");
+        text.push('\n');
+        text.push_str(block(page, language));
+    }
+    sources
+}
+
+#[test]
+fn the_policy_of_the_guide_bars_own_accounts_and_passes_the_gate() {
+    let report = report(&barring_own_accounts(), None);
+    assert!(report.passed(), "{}", statuses(&report));
+    assert!(statuses(&report).contains("41 policies"), "{}", statuses(&report));
+}
+
 #[test]
 fn a_widened_guardrail_fails_its_test_and_shows_what_it_opens() {
     expect![[r#"

@@ -22,7 +22,11 @@ pub(super) enum Command {
     /// End sessions, with every token and stream that came from them
     End {
         /// The name of a person, for all of theirs, or one session, `se_…`
-        who: String,
+        #[arg(required_unless_present = "others")]
+        who: Option<String>,
+        /// Every session of one's own but the present one
+        #[arg(long, conflicts_with = "who")]
+        others: bool,
         #[command(flatten)]
         server: Server,
     },
@@ -31,7 +35,7 @@ pub(super) enum Command {
 pub(super) fn run(context: &Context, command: Command) -> Outcome {
     match command {
         Command::List { who, server } => list(context, &server, who.as_deref()),
-        Command::End { who, server } => end(context, &server, &who),
+        Command::End { who, others: _, server } => end(context, &server, who.as_deref()),
     }
 }
 
@@ -47,7 +51,7 @@ fn list(context: &Context, server: &Server, who: Option<&str>) -> Outcome {
         terminal.value(&sessions.items)?;
         return Ok(Exit::Ok);
     }
-    let mut table = Table::new(["session", "signed in", "last used", "ends", "by", "from"]);
+    let mut table = Table::new(["session", "signed in", "last used", "ends", "by", "where", "with"]);
     for session in &sessions.items {
         table.styled([
             (session.id.to_string(), session.current.then_some(Style::Strong)),
@@ -55,6 +59,7 @@ fn list(context: &Context, server: &Server, who: Option<&str>) -> Outcome {
             (time::shown(session.last_seen_at), None),
             (time::shown(session.expires_at.min(session.idle_until)), None),
             (session.methods.join(" + "), None),
+            (session.source.clone(), None),
             (session.user_agent.clone(), Some(Style::Faint)),
         ]);
     }
@@ -62,9 +67,10 @@ fn list(context: &Context, server: &Server, who: Option<&str>) -> Outcome {
     Ok(Exit::Ok)
 }
 
-fn end(context: &Context, server: &Server, who: &str) -> Outcome {
+fn end(context: &Context, server: &Server, who: Option<&str>) -> Outcome {
     let client = server.signed_in(context)?;
     let ended: SessionsEnded = wait(async {
+        let Some(who) = who else { return Ok(client.act("/api/v1/sessions/end-others").await?) };
         Ok(match who.parse::<SessionId>() {
             Ok(session) => client.delete(&format!("/api/v1/sessions/{session}")).await?,
             Err(_) => client.act(&format!("/api/v1/people/{}/end-sessions", escape(who))).await?,

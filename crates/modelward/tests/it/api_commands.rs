@@ -279,6 +279,7 @@ fn sessions_of_others_are_listed_and_ended() {
         (200, list.clone()),
         (200, list),
         (200, ended.clone()),
+        (200, ended.clone()),
         (200, ended),
     ]);
     sign_in(&stage, &server);
@@ -287,6 +288,8 @@ fn sessions_of_others_are_listed_and_ended() {
     assert!(stage.run(&["sessions", "list", "femi"]).stdout.contains(id));
     assert!(stage.run(&["sessions", "end", "femi"]).stderr.contains("sessions ended: 1"));
     assert_eq!(stage.run(&["sessions", "end", id]).code, 0);
+    assert_eq!(stage.run(&["sessions", "end", "--others"]).code, 0);
+    assert_eq!(stage.run(&["sessions", "end"]).code, 2, "whose is not said");
     let lines: Vec<String> = server.requests().iter().skip(1).map(|sent| sent.line.clone()).collect();
     assert_eq!(
         lines,
@@ -295,8 +298,37 @@ fn sessions_of_others_are_listed_and_ended() {
             "GET /api/v1/people/femi/sessions",
             "POST /api/v1/people/femi/end-sessions",
             &format!("DELETE /api/v1/sessions/{id}"),
+            "POST /api/v1/sessions/end-others",
         ]
     );
+}
+
+#[test]
+fn what_one_signs_in_with_is_listed_and_changed() {
+    let stage = Stage::new();
+    let passkey = |id: &str, name: &str| json!({ "id": format!("sha256:{id}"), "name": name, "added_at": "2026-11-20T10:00:00Z", "synced": false });
+    let factors = json!({
+        "password": true, "authenticator": false, "recovery_codes_left": 9, "passkeys_possible": true,
+        "passkeys": [passkey("aa", "laptop"), passkey("bb", "key"), passkey("cc", "key")],
+    });
+    let server = Server::answering(vec![
+        (200, logged_in()),
+        (200, factors.clone()),
+        (200, factors.clone()),
+        (200, factors.clone()),
+        (200, json!({ "factors": factors, "revision": 7 })),
+        (200, json!({ "recovery_codes": ["7k2pm9-qxr4tv-8hcd3f-a1b2c3"], "revision": 8 })),
+    ]);
+    sign_in(&stage, &server);
+    let listed = stage.run(&["factors", "list"]).stdout;
+    assert!(listed.contains("laptop") && listed.contains("9 left"), "{listed}");
+    let which = stage.run(&["factors", "remove-passkey", "key"]);
+    assert!(which.code == 2 && which.stderr.contains("more than one"), "{}", which.stderr);
+    assert!(stage.run(&["factors", "remove-passkey", "laptop"]).stderr.contains("revision 7"));
+    let codes = stage.run(&["factors", "recovery-codes"]);
+    assert_eq!(codes.stdout.trim(), "7k2pm9-qxr4tv-8hcd3f-a1b2c3");
+    let last = server.requests().iter().rev().take(2).map(|sent| sent.line.clone()).collect::<Vec<_>>();
+    assert_eq!(last, ["POST /api/v1/factors/recovery-codes", "DELETE /api/v1/factors/passkeys/sha256%3Aaa"]);
 }
 
 #[test]
