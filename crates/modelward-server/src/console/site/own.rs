@@ -277,7 +277,7 @@ async fn confirm(site: &Site, asked: Asked) -> Result<Response, Problem> {
         undo: asked.undo.to_owned(),
         action: asked.action,
         what: "remove".to_owned(),
-        also: Vec::new(),
+        also: None,
         verb: asked.verb.to_owned(),
         back: "/sessions".to_owned(),
     };
