@@ -1,6 +1,7 @@
 //! What identity promises, credential by credential.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::string_slice,

@@ -570,7 +570,7 @@ fn authenticator(
 }
 
 /// The last page of an enrolment.
-fn enrolled(enrolled: wire::Enrolled) -> view::Enrol {
+fn enrolled(enrolled: &wire::Enrolled) -> view::Enrol {
     view::Enrol::Done {
         name: enrolled.name.to_string(),
         first: enrolled.first,
@@ -597,7 +597,7 @@ async fn enrol_confirm(State(plane): State<Plane>, request: Request<Body>) -> Re
         let request =
             EnrolConfirmRequest { code: form.code.clone(), password: form.password, totp: form.totp };
         let view = match enrol::confirm(&plane, &incoming.visit, request).await {
-            Ok(allowed) => enrolled(allowed.into_part()?),
+            Ok(allowed) => enrolled(&allowed.into_part()?),
             Err(problem) => mistyped(&plane, &incoming, &form.code, &problem).await,
         };
         page(&EnrolPage { shell, view })

@@ -65,7 +65,7 @@ impl Device {
         let options: CredentialCreationOptions = serde_json::from_value(self.as_asked(options)).unwrap();
         let mut client = self.client();
         let origin = Url::parse(&self.origin).unwrap();
-        let created = client.register(&origin, options, DefaultClientData).await.expect("a new passkey");
+        let created = client.register(&origin, options, DefaultClientData).await.unwrap();
         self.passkey.clone_from(client.authenticator().store());
         serde_json::to_value(created).unwrap()
     }
@@ -75,7 +75,7 @@ impl Device {
         let options: CredentialRequestOptions = serde_json::from_value(self.as_asked(options)).unwrap();
         let mut client = self.client();
         let origin = Url::parse(&self.origin).unwrap();
-        let answer = client.authenticate(&origin, options, DefaultClientData).await.expect("an assertion");
+        let answer = client.authenticate(&origin, options, DefaultClientData).await.unwrap();
         self.passkey.clone_from(client.authenticator().store());
         serde_json::to_value(answer).unwrap()
     }

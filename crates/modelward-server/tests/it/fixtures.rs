@@ -149,7 +149,7 @@ fn factors(count: usize) -> Factors {
     Factors {
         password: true,
         authenticator: count > 0,
-        recovery_codes_left: 10 - count.min(8) as u32,
+        recovery_codes_left: if count == 0 { 10 } else { 2 },
         passkeys_possible: true,
         passkeys: rows(count.min(3), |position| PasskeyRow {
             id: digest(position).full,

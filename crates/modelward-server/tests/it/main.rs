@@ -22,6 +22,6 @@ mod house;
 mod policy;
 mod projects;
 mod refreshing;
-mod step_up;
 mod scim;
+mod step_up;
 mod tokens;

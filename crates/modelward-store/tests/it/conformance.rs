@@ -29,10 +29,10 @@ use modelward_store::federation::{SIGHTINGS_KEPT, Sighting};
 use modelward_store::gateway::GatewayInvitation;
 use modelward_store::grants::GrantsOf;
 use modelward_store::key::{KeyState, SigningKey};
+use modelward_store::passkey::{NewPasskey, StoredCeremony, StoredPasskey};
 use modelward_store::scim::{
     Client as ScimClient, Resource, ResourceKind, Secret as ScimSecret, Subject, Write,
 };
-use modelward_store::passkey::{NewPasskey, StoredCeremony, StoredPasskey};
 use modelward_store::secret::Sealed;
 use modelward_store::sign_in::Attempt;
 use modelward_store::{

@@ -13,8 +13,8 @@ use modelward_governance::policy::PolicyState;
 use modelward_identity::federation::{Identity, Link, Standing};
 use modelward_seal::Digest;
 use modelward_store::Recorded;
-use modelward_store::scim::ResourceKind;
 use modelward_store::credential::Factor;
+use modelward_store::scim::ResourceKind;
 
 use crate::house::{
     alias, dataset, endpoint, environment, grant, group, id, machine, model, name, names, noon, person,

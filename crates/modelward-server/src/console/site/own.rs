@@ -367,7 +367,7 @@ pub(super) async fn enrol(State(plane): State<Plane>, request: Request<Body>) ->
             credential: read(&form.credential)?,
         };
         let view = match enrol::confirm_passkey(&plane, &incoming.visit, request).await {
-            Ok(allowed) => super::enrolled(allowed.into_part()?),
+            Ok(allowed) => super::enrolled(&allowed.into_part()?),
             Err(problem) => super::mistyped(&plane, &incoming, &form.code, &problem).await,
         };
         page(&EnrolPage { shell, view })
