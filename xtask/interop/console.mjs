@@ -138,6 +138,9 @@ seen.set(`${bundle}/replay`, "Replay form");
 seen.set(`${bundle}/replay?last=1000`, "Replay");
 seen.set(new URL("/policy/difference", origin).href, "Difference");
 seen.set(new URL("/policy/handbook", origin).href, "Handbook");
+for (const path of ["sessions", "issuers", "provisioning", "gateways", "signals"]) {
+  seen.set(new URL(`/${path}`, origin).href, `${path[0].toUpperCase()}${path.slice(1)}`);
+}
 const names = new Map([
   [bundle, "bundle"],
   [single, "single-policy"],
