@@ -116,7 +116,8 @@ async fn the_credential_ends_at_the_proxy_and_our_headers_are_ours() {
     let response = ask(&desk, SECRET, check(Some(request), "192.0.2.7")).await;
     assert_eq!(status(&response), 200);
     let Some(HttpResponse::OkResponse(passed)) = response.http_response else { return };
-    assert_eq!(passed.headers_to_remove, ["authorization", "api-key", "x-api-key", "x-modelward-purpose"]);
+    let removed = ["authorization", "dpop", "api-key", "x-api-key", "x-modelward-purpose"];
+    assert_eq!(passed.headers_to_remove, removed);
     let headers: HashMap<String, String> = passed
         .headers
         .into_iter()
