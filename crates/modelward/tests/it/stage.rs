@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// A folder to run in.
 pub(crate) struct Stage {
@@ -67,6 +68,13 @@ impl Stage {
             if let Some((question, answer)) = next
                 && shown.ends_with(format!("{question}: ").as_bytes())
             {
+                // The question stands there a moment before the terminal stops to show what is typed.
+                for _ in 0..LOOKS {
+                    if *question != "Password" || is_silent(child.id()) {
+                        break;
+                    }
+                    thread::park_timeout(Duration::from_millis(5));
+                }
                 writeln!(stdin, "{answer}").unwrap();
                 next = answers.next();
             }
@@ -84,6 +92,20 @@ impl Stage {
         let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
         Said::from(&child.wait_with_output().unwrap())
     }
+}
+
+/// How often a test looks at a terminal before it types all the same.
+const LOOKS: usize = 2_000;
+
+/// Whether the terminal that `script` made for its child does not show what is typed.
+fn is_silent(script: u32) -> bool {
+    let children = std::fs::read_to_string(format!("/proc/{script}/task/{script}/children"));
+    let Some(child) = children.ok().and_then(|all| all.split(' ').next().map(str::to_owned)) else {
+        return false;
+    };
+    let Ok(terminal) = std::fs::read_link(format!("/proc/{child}/fd/0")) else { return false };
+    let told = Command::new("stty").arg("-F").arg(terminal).arg("-a").output();
+    told.is_ok_and(|told| String::from_utf8_lossy(&told.stdout).contains(" -echo "))
 }
 
 impl From<&Output> for Said {
